@@ -1,0 +1,40 @@
+# `make run` and `make test` are all that a fresh machine needs. Outputs go to a cache outside the
+# checkout when one is writable, so that checkouts share them.
+ifndef CARGO_TARGET_DIR
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sillage
+ifeq ($(shell mkdir -p $(cache)/target 2>/dev/null && test -w $(cache)/target && echo yes),yes)
+export CARGO_TARGET_DIR := $(cache)/target
+else
+export CARGO_TARGET_DIR := $(CURDIR)/target
+endif
+endif
+bin := $(CARGO_TARGET_DIR)/release/sillage
+pure := -p sillage-wire -p sillage-model -p sillage-engine
+
+.PHONY: run test lint pure build bench fuzz help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+run: build ## the main job on real events, embedded, with a terminal view
+	@$(bin) demo
+
+build:
+	@.ci/setup run
+	cargo build --release --locked -p sillage-server
+
+test: ## every test: units, worlds against the oracle, the real binary, a real Redis
+	@.ci/setup test
+	cargo build --locked $(pure) --target wasm32v1-none
+	cargo build --locked -p sillage-server
+	SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage cargo test --locked --workspace
+
+lint: ## format, clippy and docs, all without warnings
+	@.ci/setup test
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+bench: build ## events per second beside bare servers, in one run
+	cargo build --release --locked -p sillage-bench
+	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)

@@ -1,0 +1,131 @@
+//! What names stand for: facts outside `where`, properties of the event inside.
+use super::ast::{Function, Path};
+use super::check::{Check, Type};
+use super::condition::{Operand, Property, PropertyRoot};
+use super::diagnostic::{Fault, Span};
+use super::parse_aggregate::joined;
+use super::subject::SessionField;
+use super::word;
+use alloc::format;
+use alloc::vec::Vec;
+
+impl Check<'_> {
+    /// A fact about the person.
+    pub(super) fn fact(&mut self, path: &Path, span: Span) -> Option<(Operand, Type)> {
+        let root = &path.names[0];
+        let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
+        let rest = rest.join(".");
+        let fault = match root.value.as_str() {
+            "trait" if !rest.is_empty() => {
+                self.found.reads_traits = true;
+                return Some((Operand::Trait(rest.into()), Type::Any));
+            }
+            "session" if !rest.is_empty() => {
+                match SessionField::ALL.into_iter().find(|field| field.name() == rest) {
+                    Some(field) => {
+                        self.found.reads_session = true;
+                        return Some((Operand::Session(field), session_type(field)));
+                    }
+                    None => unknown(path, "session", SessionField::ALL.map(SessionField::name)),
+                }
+            }
+            "score" if !rest.is_empty() => {
+                match self.names.scores.iter().position(|name| *name == rest) {
+                    Some(index) => {
+                        self.found.reads_score = true;
+                        self.found.moves = true;
+                        let index = u16::try_from(index).unwrap_or(u16::MAX);
+                        return Some((Operand::Score(index), Type::Number));
+                    }
+                    None => unknown(path, "score", self.names.scores.iter().copied()),
+                }
+            }
+            "trait" | "session" | "score" => {
+                let message = format!("`{}` is a group of facts, not a value", root.value);
+                let example = match root.value.as_str() {
+                    "trait" => "trait.country",
+                    "session" => "session.pages",
+                    _ => "score.engagement",
+                };
+                let fault = Fault::new(span, message, "which one?");
+                fault.help(format!("for example: {example}"))
+            }
+            name if word::is_later_root(name) => word::not_supported(root.span, name),
+            name => unknown_fact(root.span, name),
+        };
+        self.fault(fault);
+        None
+    }
+
+    /// A property of the event at hand.
+    pub(super) fn property(&mut self, path: &Path, span: Span) -> Option<Property> {
+        let root = path.names[0].value.as_str();
+        let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
+        let rest = rest.join(".");
+        if rest.is_empty() {
+            let path = root.into();
+            return Some(Property { root: PropertyRoot::Props, path });
+        }
+        let fault = match root {
+            "context" => {
+                return Some(Property { root: PropertyRoot::Context, path: rest.into() });
+            }
+            "properties" => return Some(Property { root: PropertyRoot::Props, path: rest.into() }),
+            "item" => word::not_supported(path.names[0].span, root),
+            root if word::ROOTS.contains(&root) => {
+                let message = format!("`{root}.{rest}` is about the person, not about the event");
+                let fault = Fault::new(span, message, "not a property of the event");
+                fault.help(format!(
+                    "test it outside `where`; a property of that name is `properties.{root}.{rest}`"
+                ))
+            }
+            _ => {
+                return Some(Property { root: PropertyRoot::Props, path: joined(path).into() });
+            }
+        };
+        self.fault(fault);
+        None
+    }
+}
+
+fn session_type(field: SessionField) -> Type {
+    match field {
+        SessionField::Bounced => Type::Bool,
+        SessionField::EntryPage
+        | SessionField::ExitPage
+        | SessionField::Referrer
+        | SessionField::Campaign
+        | SessionField::StartReason => Type::Text,
+        SessionField::Events
+        | SessionField::Pages
+        | SessionField::Screens
+        | SessionField::EngagedMs
+        | SessionField::DurationMs
+        | SessionField::Conversions
+        | SessionField::Revenue => Type::Number,
+    }
+}
+
+fn unknown<'n>(path: &Path, root: &str, known: impl IntoIterator<Item = &'n str>) -> Fault {
+    let (first, last) = (&path.names[1], &path.names[path.names.len() - 1]);
+    let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
+    let rest = rest.join(".");
+    let message = format!("there is no `{root}.{rest}`");
+    let known: Vec<&str> = known.into_iter().collect();
+    Fault::new(first.span.to(last.span), message, "unknown")
+        .near(&rest, known.iter().copied())
+        .or_help(format!("known are {}", known.join(", ")))
+}
+
+fn unknown_fact(span: Span, name: &str) -> Fault {
+    let fault = Fault::new(span, format!("there is no fact `{name}`"), "unknown");
+    let function = Function::ALL.into_iter().find(|f| f.name() == name);
+    match function {
+        Some(f) if f.takes_property() => fault.help(format!("write {name}(price of \"Event\")")),
+        Some(_) => fault.help(format!("write {name}(\"Event\")")),
+        None => fault.near(name, word::ROOTS).or_help(
+            "facts are trait.*, session.* and score.*; properties of events stand in `where`, text \
+             between double quotes",
+        ),
+    }
+}

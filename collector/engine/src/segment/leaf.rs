@@ -1,0 +1,349 @@
+//! A leaf of the rules: one thing that is kept about events of some names that pass some predicate.
+//!
+//! Rules that ask for the same thing share its leaf; it keeps as much as the most demanding of them
+//! needs. Reading the state back is in `look`.
+use super::condition::{EventValues, Plain, Property};
+use super::feature::{
+    Features, HashAt, Kept, LeafState, Micros, NumberAt, ValueAt, insert_bounded, keep_latest,
+    rank, to_micros,
+};
+use super::hash::hash_bytes;
+use super::limits::{TEXT_VALUE_BYTES_MAX, WINDOW_ENTRIES_MAX};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+/// What a leaf keeps, and how long.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Leaf {
+    pub(super) kind: LeafKind,
+    /// Entries that old never matter again; `None` if they always do. The longest window of the
+    /// rules that read it.
+    pub(super) retain_ms: Option<i64>,
+    /// What it is, in canonical words: equal for equal leaves of any two sets of rules.
+    pub(super) canonical: String,
+}
+
+/// What a leaf keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum LeafKind {
+    Counter,
+    Times { keep: u32 },
+    Earliest,
+    Sum(Property),
+    Extremes(Property),
+    Numbers(Property),
+    Distinct { property: Property, keep: u32 },
+    First(Property),
+    Last(Property),
+    FirstWithin(Property),
+}
+
+/// One event on its way into a leaf.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) at: i64,
+    pub(super) tie: u64,
+    pub(super) values: EventValues<'a>,
+}
+
+/// What of an event goes into a state.
+#[derive(Debug, Clone, Copy)]
+enum Input<'a> {
+    Time,
+    Number(f64),
+    Hash(u64),
+    Value(Plain<'a>),
+}
+
+impl Leaf {
+    /// Takes an event in; says whether the state changed. The features are pruned at `clock`.
+    pub(super) fn fold(
+        &self,
+        index: u16,
+        features: &mut Features,
+        entry: Entry<'_>,
+        clock: i64,
+    ) -> bool {
+        let stale_from = self.retain_ms.map_or(i64::MAX, |ms| entry.at.saturating_add(ms));
+        if stale_from <= clock {
+            return false;
+        }
+        let Some(input) = self.input(entry.values) else { return false };
+        features.stale_from = features.stale_from.min(stale_from);
+        match features.position(index) {
+            Ok(place) => self.update(&mut features.leaves[place].1, entry, input),
+            Err(place) => match self.start(entry, input) {
+                Some(state) => {
+                    features.leaves.insert(place, (index, state));
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// What of the event matters here; `None` if it lacks the value.
+    fn input<'a>(&self, values: EventValues<'a>) -> Option<Input<'a>> {
+        Some(match &self.kind {
+            LeafKind::Counter | LeafKind::Times { .. } | LeafKind::Earliest => Input::Time,
+            LeafKind::Sum(property)
+            | LeafKind::Extremes(property)
+            | LeafKind::Numbers(property) => match Plain::of(property.of(values)?)? {
+                Plain::Number(n) => Input::Number(n),
+                Plain::Bool(_) | Plain::Text(_) | Plain::List(_) => return None,
+            },
+            LeafKind::Distinct { property, .. } => {
+                Input::Hash(hash_value(Plain::scalar(property.of(values)?)?))
+            }
+            LeafKind::First(property)
+            | LeafKind::Last(property)
+            | LeafKind::FirstWithin(property) => Input::Value(Plain::scalar(property.of(values)?)?),
+        })
+    }
+
+    /// The state after one event.
+    fn start(&self, entry: Entry<'_>, input: Input<'_>) -> Option<LeafState> {
+        let Entry { at, tie, .. } = entry;
+        Some(match (&self.kind, input) {
+            (LeafKind::Counter, _) => LeafState::Counter(1),
+            (LeafKind::Times { keep: 1 }, _) => LeafState::Latest(at),
+            (LeafKind::Times { .. }, _) => LeafState::Times(alloc::vec![at]),
+            (LeafKind::Earliest, _) => LeafState::Earliest(at),
+            (LeafKind::Sum(_), Input::Number(n)) => {
+                LeafState::Sum { count: 1, micros: Micros::from(to_micros(n)) }
+            }
+            (LeafKind::Extremes(_), Input::Number(n)) => LeafState::Extremes { min: n, max: n },
+            (LeafKind::Numbers(_), Input::Number(value)) => {
+                LeafState::Numbers(alloc::vec![NumberAt { at, tie, value }])
+            }
+            (LeafKind::Distinct { .. }, Input::Hash(hash)) => {
+                LeafState::Distinct(alloc::vec![HashAt { at, hash }])
+            }
+            (LeafKind::First(_) | LeafKind::Last(_), Input::Value(value)) => {
+                LeafState::Value(Box::new(ValueAt { at, tie, value: Kept::of(value)? }))
+            }
+            (LeafKind::FirstWithin(_), Input::Value(value)) => {
+                LeafState::Values(alloc::vec![ValueAt { at, tie, value: Kept::of(value)? }])
+            }
+            _ => return None,
+        })
+    }
+
+    /// Adds one event to a state. A state of another kind than the leaf's is left alone.
+    fn update(&self, state: &mut LeafState, entry: Entry<'_>, input: Input<'_>) -> bool {
+        let Entry { at, tie, .. } = entry;
+        match (state, input) {
+            (LeafState::Counter(count), _) => {
+                *count += 1;
+                true
+            }
+            (LeafState::Latest(time), _) => raise(time, at),
+            (LeafState::Times(times), _) => insert_bounded(times, at, self.keep(), i64::cmp),
+            (LeafState::Earliest(time), _) => lower(time, at),
+            (LeafState::Sum { count, micros }, Input::Number(n)) => {
+                *count += 1;
+                *micros = micros.plus(to_micros(n));
+                true
+            }
+            (LeafState::Extremes { min, max }, Input::Number(n)) => {
+                let changed = n < *min || n > *max;
+                (*min, *max) = (min.min(n), max.max(n));
+                changed
+            }
+            (LeafState::Numbers(list), Input::Number(value)) => {
+                let entry = NumberAt { at, tie, value };
+                insert_bounded(list, entry, self.keep(), NumberAt::order)
+            }
+            (LeafState::Distinct(list), Input::Hash(hash)) => {
+                if let Some(place) = list.iter().position(|held| held.hash == hash) {
+                    if list[place].at >= at {
+                        return false;
+                    }
+                    list.remove(place);
+                }
+                insert_bounded(list, HashAt { at, hash }, self.keep(), HashAt::cmp)
+            }
+            (LeafState::Value(held), Input::Value(value)) => {
+                let replaces = held.order(at, tie, value) == self.gives_way();
+                if replaces && let Some(value) = Kept::of(value) {
+                    **held = ValueAt { at, tie, value };
+                }
+                replaces
+            }
+            (LeafState::Values(list), Input::Value(value)) => {
+                let smallest = list.first().map(|held| held.order(at, tie, value));
+                if list.len() >= self.keep() && smallest != Some(Ordering::Less) {
+                    return false;
+                }
+                let Some(value) = Kept::of(value) else { return false };
+                insert_bounded(list, ValueAt { at, tie, value }, self.keep(), order_values_at)
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds all that another person's state says. A state of another kind is left alone.
+    pub(super) fn merge(&self, into: &mut LeafState, from: &LeafState) {
+        let keep = self.keep();
+        match (into, from) {
+            (LeafState::Counter(a), LeafState::Counter(b)) => *a += b,
+            (LeafState::Latest(a), LeafState::Latest(b)) => {
+                raise(a, *b);
+            }
+            (LeafState::Times(a), LeafState::Times(b)) => {
+                a.extend_from_slice(b);
+                a.sort_unstable();
+                keep_latest(a, keep);
+            }
+            (LeafState::Earliest(a), LeafState::Earliest(b)) => {
+                lower(a, *b);
+            }
+            (LeafState::Sum { count, micros }, LeafState::Sum { count: more, micros: sum }) => {
+                *count += more;
+                *micros = micros.plus((*sum).into());
+            }
+            (LeafState::Extremes { min, max }, LeafState::Extremes { min: low, max: high }) => {
+                (*min, *max) = (min.min(*low), max.max(*high));
+            }
+            (LeafState::Numbers(a), LeafState::Numbers(b)) => {
+                a.extend_from_slice(b);
+                a.sort_unstable_by(NumberAt::order);
+                keep_latest(a, keep);
+            }
+            (LeafState::Distinct(a), LeafState::Distinct(b)) => {
+                a.extend_from_slice(b);
+                // Latest first, so that of equal values the latest stays.
+                a.sort_unstable_by_key(|held| (held.hash, core::cmp::Reverse(held.at)));
+                a.dedup_by_key(|held| held.hash);
+                a.sort_unstable();
+                keep_latest(a, keep);
+            }
+            (LeafState::Value(a), LeafState::Value(b))
+                if a.order(b.at, b.tie, b.value.plain()) == self.gives_way() =>
+            {
+                a.clone_from(b);
+            }
+            (LeafState::Values(a), LeafState::Values(b)) => {
+                a.extend_from_slice(b);
+                a.sort_unstable_by(order_values_at);
+                keep_latest(a, keep);
+            }
+            _ => {}
+        }
+    }
+
+    /// How many entries of a list are kept.
+    pub(super) fn keep(&self) -> usize {
+        let keep = match self.kind {
+            LeafKind::Times { keep } | LeafKind::Distinct { keep, .. } => keep,
+            _ => WINDOW_ENTRIES_MAX,
+        };
+        keep.try_into().unwrap_or(usize::MAX)
+    }
+
+    /// How a held value compares with the one that replaces it.
+    fn gives_way(&self) -> Ordering {
+        match self.kind {
+            LeafKind::First(_) => Ordering::Greater,
+            _ => Ordering::Less,
+        }
+    }
+
+    /// Whether a state is one that this leaf could have made.
+    pub(super) fn fits(&self, state: &LeafState) -> bool {
+        let keep = self.keep();
+        match (&self.kind, state) {
+            (LeafKind::Counter, LeafState::Counter(_))
+            | (LeafKind::Times { keep: 1 }, LeafState::Latest(_))
+            | (LeafKind::Earliest, LeafState::Earliest(_))
+            | (LeafKind::Sum(_), LeafState::Sum { .. })
+            | (LeafKind::First(_) | LeafKind::Last(_), LeafState::Value(_)) => true,
+            (LeafKind::Extremes(_), LeafState::Extremes { min, max }) => min <= max,
+            (LeafKind::Times { .. }, LeafState::Times(list)) => {
+                keep > 1 && list.len() <= keep && list.is_sorted()
+            }
+            (LeafKind::Numbers(_), LeafState::Numbers(list)) => {
+                list.len() <= keep && list.is_sorted_by(|a, b| a.order(b) != Ordering::Greater)
+            }
+            (LeafKind::Distinct { .. }, LeafState::Distinct(list)) => {
+                list.len() <= keep && list.is_sorted()
+            }
+            (LeafKind::FirstWithin(_), LeafState::Values(list)) => {
+                let sorted = list.is_sorted_by(|a, b| order_values_at(a, b) != Ordering::Greater);
+                list.len() <= keep && sorted
+            }
+            _ => false,
+        }
+    }
+
+    /// The most bytes its state can take for one person.
+    pub(super) fn bytes_max(&self) -> usize {
+        let heap = match self.kind {
+            LeafKind::Counter
+            | LeafKind::Times { keep: 1 }
+            | LeafKind::Earliest
+            | LeafKind::Sum(_)
+            | LeafKind::Extremes(_) => 0,
+            LeafKind::Times { .. } => self.keep() * size_of::<i64>(),
+            LeafKind::Numbers(_) => self.keep() * size_of::<NumberAt>(),
+            LeafKind::Distinct { .. } => self.keep() * size_of::<HashAt>(),
+            LeafKind::First(_) | LeafKind::Last(_) => size_of::<ValueAt>() + TEXT_VALUE_BYTES_MAX,
+            LeafKind::FirstWithin(_) => self.keep() * (size_of::<ValueAt>() + TEXT_VALUE_BYTES_MAX),
+        };
+        size_of::<(u16, LeafState)>() + heap
+    }
+}
+
+impl LeafState {
+    /// Drops entries at or before `limit` and gives the time of the oldest that is left; `None` if
+    /// there is none. States without times are never asked.
+    pub(super) fn forget(&mut self, limit: i64) -> Option<i64> {
+        match self {
+            Self::Latest(at) | Self::Earliest(at) => Some(*at).filter(|at| *at > limit),
+            Self::Value(held) => Some(held.at).filter(|at| *at > limit),
+            Self::Times(list) => forget(list, limit, |at| *at),
+            Self::Numbers(list) => forget(list, limit, |held| held.at),
+            Self::Distinct(list) => forget(list, limit, |held| held.at),
+            Self::Values(list) => forget(list, limit, |held| held.at),
+            Self::Counter(_) | Self::Sum { .. } | Self::Extremes { .. } => Some(i64::MAX),
+        }
+    }
+}
+
+fn forget<T>(list: &mut Vec<T>, limit: i64, at: impl Fn(&T) -> i64) -> Option<i64> {
+    list.drain(..list.partition_point(|held| at(held) <= limit));
+    list.first().map(at)
+}
+
+fn order_values_at(a: &ValueAt, b: &ValueAt) -> Ordering {
+    a.order(b.at, b.tie, b.value.plain())
+}
+
+fn raise(time: &mut i64, at: i64) -> bool {
+    let later = at > *time;
+    if later {
+        *time = at;
+    }
+    later
+}
+
+fn lower(time: &mut i64, at: i64) -> bool {
+    let earlier = at < *time;
+    if earlier {
+        *time = at;
+    }
+    earlier
+}
+
+/// The hash of a value with its type: the text "1", the number 1 and true are three values.
+fn hash_value(value: Plain<'_>) -> u64 {
+    let kind = rank(value);
+    match value {
+        Plain::Bool(b) => hash_bytes(kind, &[u8::from(b)]),
+        Plain::Number(n) => hash_bytes(kind, &n.to_bits().to_le_bytes()),
+        Plain::Text(text) => hash_bytes(kind, text.as_bytes()),
+        Plain::List(_) => hash_bytes(kind, &[]),
+    }
+}

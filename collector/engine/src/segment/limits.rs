@@ -1,0 +1,38 @@
+//! What bounds a rule and the state it may keep about one person.
+
+/// Longest rule, in bytes. A rule is written by a person; the longest met in rival products is
+/// below 4 KiB.
+pub(super) const RULE_BYTES_MAX: usize = 16 * 1024;
+
+/// Deepest nesting of parentheses, `not` and `where` in a rule. Parsing and evaluation recurse
+/// this deep at most.
+pub(super) const RULE_DEPTH_MAX: usize = 64;
+
+/// Largest number of distinct aggregates in one set of segments: a leaf is a `u16`.
+pub(super) const LEAVES_MAX: usize = 65_535;
+
+/// Largest number of segments in one set: a segment is a `u16`.
+pub(super) const SEGMENTS_MAX: usize = 65_535;
+
+/// Longest key of a segment, in bytes (fixed by the contract of the read side).
+pub(super) const SEGMENT_KEY_BYTES_MAX: usize = 64;
+
+/// Largest number of latest times (or distinct values) one windowed comparison may need: 80 kB of
+/// times per person.
+pub(super) const KEPT_MAX: u32 = 10_000;
+
+/// How many events with a value a windowed `sum`, `avg`, `min`, `max`, `first` or
+/// `time_since_first` keeps. Beyond it the oldest are dropped, so the answer is exact up to this
+/// many events in the window.
+pub(super) const WINDOW_ENTRIES_MAX: u32 = 4_096;
+
+/// Shortest window, in milliseconds: one second.
+pub(super) const WINDOW_MS_MIN: i64 = 1_000;
+
+/// Longest window, in milliseconds: five years of which two are leap years.
+pub(super) const WINDOW_MS_MAX: i64 = 1_827 * 86_400_000;
+
+/// Longest text value, in bytes, that admission lets through; `first` and `last` keep it whole.
+pub(super) const TEXT_VALUE_BYTES_MAX: usize = 8 * 1024;
+
+const _: () = assert!(WINDOW_ENTRIES_MAX <= KEPT_MAX);

@@ -1,0 +1,236 @@
+//! The compiled rules of a project: folds events into features, merges features, gives verdicts.
+use super::condition::{EventValues, Node};
+use super::feature::Features;
+use super::hash::FixedHash;
+use super::leaf::{Entry, Leaf};
+use super::look::Look;
+use super::subject::{Subject, Verdict};
+use super::touched::Touched;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+use sillage_model::{Map, SegmentIndex};
+
+/// Compiled rules. Immutable; shared by all persons of a project.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(super) leaves: Vec<Leaf>,
+    /// The segments that read each leaf.
+    pub(super) readers: Vec<Vec<SegmentIndex>>,
+    pub(super) predicates: Vec<Node>,
+    /// What an event of this name reaches, `"*"` included.
+    pub(super) routes: HashMap<Box<str>, Vec<Route>, FixedHash>,
+    /// What an event of any other name reaches.
+    pub(super) any: Vec<Route>,
+    pub(super) segments: Vec<SegmentPlan>,
+    pub(super) infos: Vec<RuleInfo>,
+    pub(super) order: Vec<SegmentIndex>,
+    pub(super) read_by_session: Vec<SegmentIndex>,
+    pub(super) read_by_score: Vec<SegmentIndex>,
+    pub(super) read_by_traits: Vec<SegmentIndex>,
+    pub(super) digest: u64,
+}
+
+/// The leaves behind one predicate.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) predicate: Option<u16>,
+    pub(super) leaves: Vec<u16>,
+}
+
+/// One segment.
+#[derive(Debug)]
+pub(super) struct SegmentPlan {
+    pub(super) rule: Node,
+    pub(super) dependents: Vec<SegmentIndex>,
+}
+
+/// What a rule costs and how exact it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RuleInfo {
+    /// Names of the events it reads, sorted; `*` for any.
+    pub(crate) events_read: Vec<String>,
+    /// The most bytes kept for one person. What several segments share is counted in each.
+    pub(crate) bytes_per_person: usize,
+    /// How late an exit by time alone may be stamped: never.
+    pub(crate) worst_exit_lag_ms: u64,
+    /// When it is evaluated.
+    pub(crate) class: Class,
+    /// `exact`, or up to where.
+    pub(crate) exactness: String,
+}
+
+/// When a rule is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// When a trait or another segment changes.
+    Static,
+    /// When an event it reads arrives.
+    Event,
+    /// Also at its own deadlines.
+    Timed,
+}
+
+impl Class {
+    /// As it is printed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Event => "event",
+            Self::Timed => "timed",
+        }
+    }
+}
+
+/// An event as the rules fold it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoldEvent<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Whether it is a track, page or screen event; others reach no rule.
+    pub(crate) is_activity: bool,
+    /// When it happened.
+    pub(crate) at: i64,
+    /// Orders events of the same millisecond; the same after any replay.
+    pub(crate) tie: u64,
+    /// Its properties.
+    pub(crate) props: Map<'a>,
+    /// Its context.
+    pub(crate) context: Map<'a>,
+}
+
+impl Rules {
+    /// A hash of everything that decides what is kept and who is a member. Another digest means
+    /// that features kept so far say nothing.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// What each rule costs, by segment.
+    pub(crate) fn infos(&self) -> &[RuleInfo] {
+        &self.infos
+    }
+
+    /// The order of evaluation: each segment after those it refers to.
+    pub(crate) fn order(&self) -> &[SegmentIndex] {
+        &self.order
+    }
+
+    /// The segments that refer to this one, to be evaluated again when it changes.
+    pub(crate) fn dependents(&self, segment: SegmentIndex) -> &[SegmentIndex] {
+        self.segments.get(usize::from(segment.0)).map_or(&[], |plan| &plan.dependents)
+    }
+
+    /// The segments that read `session.*`.
+    pub(crate) fn read_by_session(&self) -> &[SegmentIndex] {
+        &self.read_by_session
+    }
+
+    /// The segments that read `score.*`.
+    pub(crate) fn read_by_score(&self) -> &[SegmentIndex] {
+        &self.read_by_score
+    }
+
+    /// The segments that read `trait.*`.
+    pub(crate) fn read_by_traits(&self) -> &[SegmentIndex] {
+        &self.read_by_traits
+    }
+
+    /// Folds an event into a person's features and marks the segments that read what changed.
+    ///
+    /// `receipt_max` is the latest receipt time of that person's facts, this one's included. The
+    /// features then depend on the set of events and on the largest `receipt_max` alone.
+    ///
+    /// # Cost
+    /// One look-up of the name, each `where` once, a few words per leaf. Allocates only when a list
+    /// grows, a text is kept or a leaf gets its first entry.
+    pub(crate) fn fold(
+        &self,
+        features: &mut Features,
+        event: &FoldEvent<'_>,
+        receipt_max: i64,
+        touched: &mut Touched,
+    ) {
+        self.prune(features, receipt_max);
+        if !event.is_activity {
+            return;
+        }
+        let values = EventValues { props: event.props, context: event.context };
+        let entry = Entry { at: event.at, tie: event.tie, values };
+        for route in self.routes.get(event.name).unwrap_or(&self.any) {
+            let predicate = route.predicate.map(|index| &self.predicates[usize::from(index)]);
+            if predicate.is_some_and(|predicate| !predicate.accepts(values)) {
+                continue;
+            }
+            for &index in &route.leaves {
+                let place = usize::from(index);
+                if self.leaves[place].fold(index, features, entry, receipt_max) {
+                    touched.mark_all(&self.readers[place]);
+                }
+            }
+        }
+    }
+
+    /// Drops what no window sees any more at `receipt_max`. [`Rules::fold`] and [`Rules::merge`] do
+    /// it themselves; facts that are not folded call it so that equal facts leave equal bytes.
+    ///
+    /// # Cost
+    /// One comparison, unless something is to be dropped.
+    pub(crate) fn prune(&self, features: &mut Features, receipt_max: i64) {
+        if features.stale_from > receipt_max {
+            return;
+        }
+        let mut stale_from = i64::MAX;
+        features.leaves.retain_mut(|(index, state)| {
+            let Some(leaf) = self.leaves.get(usize::from(*index)) else { return false };
+            let Some(retain_ms) = leaf.retain_ms else { return true };
+            let oldest = state.forget(receipt_max.saturating_sub(retain_ms));
+            stale_from =
+                oldest.map_or(stale_from, |at| stale_from.min(at.saturating_add(retain_ms)));
+            oldest.is_some()
+        });
+        features.stale_from = stale_from;
+    }
+
+    /// Adds another history of the same person: the result is what one history would have given.
+    /// The two must have no event in common.
+    pub(crate) fn merge(&self, into: &mut Features, from: &Features, receipt_max: i64) {
+        for (index, state) in &from.leaves {
+            let Some(leaf) = self.leaves.get(usize::from(*index)) else { continue };
+            match into.position(*index) {
+                Ok(place) => leaf.merge(&mut into.leaves[place].1, state),
+                Err(place) => into.leaves.insert(place, (*index, state.clone())),
+            }
+        }
+        into.stale_from = i64::MIN;
+        self.prune(into, receipt_max);
+    }
+
+    /// Whether features that were read back are such as these rules make.
+    pub(crate) fn fits(&self, features: &Features) -> bool {
+        features.leaves.is_sorted_by(|(a, _), (b, _)| a < b)
+            && features.leaves.iter().all(|(index, state)| {
+                self.leaves.get(usize::from(*index)).is_some_and(|leaf| leaf.fits(state))
+            })
+    }
+
+    /// Whether a person is in a segment at `now`, and until when that is settled.
+    ///
+    /// `now` is not before any folded event. The memberships the rule refers to must be those of
+    /// `now`: evaluate in [`Rules::order`]. When one changes, evaluate its dependents again.
+    ///
+    /// # Cost
+    /// No allocation. Linear in the entries of windowed sums, else a few words per leaf.
+    pub(crate) fn evaluate<S: Subject>(
+        &self,
+        segment: SegmentIndex,
+        subject: &S,
+        now: i64,
+    ) -> Verdict {
+        match self.segments.get(usize::from(segment.0)) {
+            Some(plan) => Look { subject, now }.verdict(&plan.rule),
+            None => Verdict { member: false, changes_at: None },
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Reads over HTTP and over the Redis protocol.
+//!
+//! Both faces read the same [`sillage_store::View`]s and write nothing. This crate knows tokens,
+//! paths, pages and protocols; it deliberately knows neither how memberships come about nor where
+//! they are kept.
+
+mod http;
+mod limits;
+pub mod resp;
+
+pub use crate::http::{
+    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
+    SourceError, SummaryParts,
+};

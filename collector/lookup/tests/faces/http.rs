@@ -1,0 +1,252 @@
+//! The reading paths, asked as a server would ask them.
+use crate::world::{SEGMENTS, person, shop};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use sillage_lookup::{
+    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
+    SourceError, SummaryParts,
+};
+use sillage_model::PersonKey;
+use std::sync::Arc;
+
+struct Letters(Vec<DeadLetter>);
+
+impl DeadLetterSource for Letters {
+    fn list(&self, after: Option<u64>, limit: usize) -> DeadLetterPage<'_> {
+        let page = self.0.iter().filter(move |l| after.is_none_or(|after| l.position > after));
+        let page: Vec<DeadLetter> = page.take(limit).cloned().collect();
+        let broken = self.0.is_empty();
+        Box::pin(async move { if broken { Err(SourceError("disk".into())) } else { Ok(page) } })
+    }
+}
+
+fn project(name: &str, users: i64, letters: u64) -> LookupProject {
+    let letter = |position| DeadLetter {
+        position,
+        received_ms: 1_700_000_000_000,
+        code: "event_name_missing".into(),
+        message: "a track event needs a name".into(),
+        raw: b"{\"type\":\"track\",\xff}".to_vec(),
+    };
+    let detail = |key: &str| SegmentDetail {
+        key: key.into(),
+        name: key.to_uppercase(),
+        description: "for tests".into(),
+        when: "exists(\"*\")".into(),
+        public: key == "vip",
+    };
+    LookupProject {
+        name: name.into(),
+        view: shop(users),
+        read_tokens: vec![format!("read-{name}")],
+        admin_tokens: vec![format!("admin-{name}")],
+        write_keys: vec![format!("write-{name}")],
+        segments: SEGMENTS.map(detail).to_vec(),
+        lag: Arc::new(|| 12),
+        ready: Arc::new(move || users > 0),
+        counts: Arc::new(|| SummaryParts { sessions: 9, events: vec![("Page Viewed".into(), 4)] }),
+        dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
+    }
+}
+
+fn lookup() -> Lookup {
+    let shop = project("shop", 40, 5);
+    let mut linked = person(PersonKey::user("a b/c"), 6);
+    linked.devices = vec!["tablet".into()];
+    shop.view.publish(linked, &[], 0);
+    Lookup::new(vec![shop, project("cold", 0, 0), project("tiny", 1, 1)])
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: http::HeaderMap,
+    body: Value,
+}
+
+fn ask_with(method: Method, path: &str, authorization: Option<&str>) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let response: Response<Full<Bytes>> = lookup().respond(request.body(()).unwrap()).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    })
+}
+
+fn ask(path: &str) -> Answer {
+    ask_with(Method::GET, path, Some("Bearer read-shop"))
+}
+
+#[test]
+fn a_person_is_shown_with_everything_that_is_known() {
+    let answer = ask("/v1/users/0");
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    let want = json!({
+        "user_id": "0",
+        "devices": ["phone", "laptop"],
+        "segments": [
+            {"key": "hot-cart", "entered_at": "2023-11-14T22:13:20.000Z"},
+            {"key": "vip", "entered_at": "2023-11-14T22:13:20.000Z"},
+        ],
+        "scores": {"engagement": 41.7},
+        "session": {
+            "id": "00000000000000ff",
+            "start": "2023-11-14T22:11:50.000Z",
+            "last": "2023-11-14T22:12:20.000Z",
+            "events": 3,
+            "pages": 2,
+            "engaged_ms": 1500,
+        },
+        "traits": {"plan": "or \"24\" carats\r\n", "bio": "long ".repeat(30), "secret": 0},
+        "as_of": "2023-11-14T22:13:20.000Z",
+        "lag_ms": 12,
+    });
+    assert_eq!(answer.body, want);
+    assert_eq!(ask("/v1/devices/laptop").body, want, "by any id");
+}
+
+#[test]
+fn ids_are_percent_decoded() {
+    for path in ["/v1/users/a%20b%2Fc", "/v1/devices/tablet"] {
+        assert_eq!(ask(path).body["user_id"], json!("a b/c"), "{path}");
+    }
+    assert_eq!(ask("/v1/devices/d%3A3").body["devices"], json!(["d:3"]));
+    assert_eq!(ask("/v1/devices/d:3").body["user_id"], Value::Null);
+}
+
+#[test]
+fn problems_say_what_is_wrong() {
+    let read = Some("Bearer read-shop");
+    let cases = [
+        (Method::GET, "/v1/users/nobody", read, 404, "person_unknown"),
+        (Method::GET, "/v1/devices/nobody", read, 404, "person_unknown"),
+        (Method::GET, "/v1/users/0/explain/vip", read, 404, "path_unknown"),
+        (Method::GET, "/v1/users/", read, 404, "path_unknown"),
+        (Method::GET, "/v1/ledger", read, 404, "path_unknown"),
+        (Method::GET, "/v1/users/%zz", read, 400, "malformed"),
+        (Method::GET, "/v1/segments/none", read, 404, "segment_unknown"),
+        (Method::GET, "/v1/segments/none/members", read, 404, "segment_unknown"),
+        (Method::GET, "/v1/segments/vip/members?limit=1001", read, 400, "malformed"),
+        (Method::GET, "/v1/segments/vip/members?limit=0", read, 400, "malformed"),
+        (Method::GET, "/v1/segments/vip/members?cursor=zz", read, 400, "malformed"),
+        (Method::GET, "/v1/dead-letters?after=x", read, 400, "malformed"),
+        (Method::DELETE, "/v1/users/0", read, 405, "method_refused"),
+        (Method::PUT, "/v1/segments/vip", Some("Bearer admin-shop"), 405, "method_refused"),
+        (Method::GET, "/v1/users/0", None, 401, "token_missing"),
+        (Method::GET, "/v1/users/0", Some("Bearer guess"), 401, "token_unknown"),
+        (Method::GET, "/v1/users/0", Some("Basic cmVhZC1zaG9wOg=="), 401, "token_missing"),
+        (Method::GET, "/v1/users/0", Some("Bearer write-shop"), 403, "scope"),
+        (Method::GET, "/v1/nothing", None, 401, "token_missing"),
+        (Method::GET, "/v1/users/0", Some("Bearer read-cold"), 503, "unavailable"),
+        (Method::GET, "/v1/segments", Some("Bearer read-cold"), 503, "unavailable"),
+        (Method::GET, "/v1/dead-letters", Some("Bearer read-cold"), 503, "unavailable"),
+    ];
+    for (method, path, token, status, code) in cases {
+        let answer = ask_with(method, path, token);
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["code"]),
+            (status, &json!(code)),
+            "{path}"
+        );
+        assert_eq!(answer.body["status"], json!(status));
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        let belongs = match status {
+            401 => Some("www-authenticate"),
+            405 => Some("allow"),
+            503 => Some("retry-after"),
+            _ => None,
+        };
+        assert!(belongs.is_none_or(|name| answer.headers.contains_key(name)), "{path}");
+    }
+}
+
+#[test]
+fn a_token_reads_its_own_project_only() {
+    for (token, status) in [("read-shop", 200), ("admin-shop", 200), ("read-tiny", 404)] {
+        let answer = ask_with(Method::GET, "/v1/users/30", Some(&format!("Bearer {token}")));
+        assert_eq!(answer.status.as_u16(), status, "{token}");
+    }
+}
+
+#[test]
+fn segments_are_listed_with_their_rule_and_their_size() {
+    let all = ask("/v1/segments").body;
+    let keys: Vec<&Value> = all["segments"].as_array().unwrap().iter().map(|s| &s["key"]).collect();
+    assert_eq!(keys, SEGMENTS);
+    let want = json!({
+        "key": "vip", "name": "VIP", "description": "for tests", "when": "exists(\"*\")",
+        "public": true, "members": 14 + 7 + 1,
+    });
+    assert_eq!(ask("/v1/segments/vip").body, want);
+    assert_eq!(all["segments"][1], want);
+    assert_eq!(all["segments"][2]["members"], json!(0));
+}
+
+#[test]
+fn pages_of_members_hold_everyone_once() {
+    for limit in [1, 7, 22, 23, 1_000] {
+        let (mut cursor, mut seen) = (String::new(), Vec::new());
+        loop {
+            let page = ask(&format!("/v1/segments/vip/members?limit={limit}&cursor={cursor}")).body;
+            seen.extend(page["members"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 22, "pages of {limit}");
+        let ids = |m: &Value| (m["user_id"].to_string(), m["anonymous_id"].to_string());
+        let mut distinct: Vec<_> = seen.iter().map(ids).collect();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 22, "pages of {limit}");
+    }
+    assert_eq!(ask("/v1/segments/empty/members").body["members"], json!([]));
+}
+
+#[test]
+fn the_summary_counts_what_the_view_and_the_server_know() {
+    let body = ask("/v1/summary").body;
+    assert_eq!(body["persons"], json!(41));
+    assert_eq!(body["devices"], json!(20 + 3));
+    assert_eq!(body["devices_linked"], json!(3));
+    assert_eq!(body["sessions"], json!(9));
+    assert_eq!(body["events"], json!({"Page Viewed": 4}));
+    assert_eq!(body["segments"]["empty"], json!(0));
+    assert_eq!(body["lag_ms"], json!(12));
+    assert_eq!(body["as_of"], json!("2023-11-14T22:13:20.000Z"));
+}
+
+#[test]
+fn dead_letters_are_read_page_by_page() {
+    let first = ask("/v1/dead-letters?limit=3").body;
+    assert_eq!(first["dead_letters"].as_array().unwrap().len(), 3);
+    assert_eq!(first["next_after"], json!(3));
+    let letter = &first["dead_letters"][0];
+    assert_eq!(letter["code"], json!("event_name_missing"));
+    assert_eq!(letter["raw"], json!("{\"type\":\"track\",\u{fffd}}"));
+    let second = ask("/v1/dead-letters?limit=3&after=3").body;
+    assert_eq!(second["dead_letters"].as_array().unwrap().len(), 2);
+    assert_eq!(second["next_after"], Value::Null);
+}
+
+#[test]
+fn only_reading_paths_are_answered_here() {
+    let lookup = lookup();
+    for (path, want) in
+        [("/v1/users/1", true), ("/v1/live", true), ("/v1/batch", false), ("/", false)]
+    {
+        assert_eq!(lookup.matches(path), want, "{path}");
+    }
+}

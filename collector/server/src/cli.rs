@@ -1,0 +1,156 @@
+//! The command line, as the contract has it. Exit status: 0 done, 1 failed, 2 usage.
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Live segments of your visitors, in your own Redis, within milliseconds.
+#[derive(Debug, Parser)]
+#[command(name = "sillage", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Write logs as JSON lines, for machines.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the collector.
+    Serve(Serve),
+    /// Watch the main job on a real retailer's events; needs nothing else.
+    Demo(Demo),
+    /// Bring history into a project, through the same path as live events.
+    Import(Import),
+    /// Make the state again from the log and compare it with what is stored, byte for byte.
+    Replay(Replay),
+    /// Print what is published about a person or a device.
+    Profile(Profile),
+    /// Segments of the configured projects.
+    #[command(subcommand)]
+    Segments(Segments),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "SILLAGE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of logs and states, instead of the file's.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Address of HTTP, instead of the file's.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A Redis to write to, instead of the file's.
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder of logs and states. Default: a fresh temporary one, removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The invoices to play. Default: the file that comes with the program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) invoices: Option<PathBuf>,
+    /// Address of HTTP. Default: any free port of loopback.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address of the Redis face. Default: any free port of loopback.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) redis_listen: Option<SocketAddr>,
+    /// Seconds in which the last three days are played.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) seconds: u64,
+    /// Plain lines even on a terminal.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Keep serving after the end until interrupted, to look around.
+    #[arg(long)]
+    pub(crate) stay: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files: Segment-shaped NDJSON, or CSV with --map; .gz and .zst are unpacked.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The project that takes them.
+    #[arg(long)]
+    pub(crate) project: String,
+    /// How columns become events (TOML); see docs/IMPORT.md.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The project.
+    #[arg(long)]
+    pub(crate) project: String,
+    /// Only events received before this moment (RFC 3339); prints the state then, compares nothing.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Profile {
+    /// A user id, or an anonymous id with --device.
+    pub(crate) id: String,
+    /// The id is a device's anonymous id.
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Segments {
+    /// List segments with what they cost.
+    List(SegmentsArgs),
+    /// Check every rule and underline what is wrong.
+    Check(SegmentsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SegmentsArgs {
+    /// The project; default all.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the configuration and its rules, and say what is wrong.
+    Check(ConfigFile),
+}

@@ -1,0 +1,226 @@
+use super::Config;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Why the configuration cannot be used. Each says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", path.display())]
+    Invalid { path: PathBuf, message: String },
+    #[error("{place}: {message}")]
+    Wrong { place: String, message: String },
+}
+
+/// Where the environment is read; a test gives its own.
+pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads and checks a file (or, without one, the defaults) with the process's environment on top.
+pub(crate) fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let Some(path) = path else {
+        return parse("", Path::new("the defaults"), &variables);
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, path, &variables)
+}
+
+/// As [`load`], from text; `path` is only for messages.
+pub(crate) fn parse(
+    text: &str,
+    path: &Path,
+    variables: Variables<'_>,
+) -> Result<Config, ConfigError> {
+    let invalid = |message: String| ConfigError::Invalid { path: path.to_owned(), message };
+    let mut config: Config = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    override_from(&mut config, variables)?;
+    for project in &mut config.projects {
+        let place = format!("project {}", project.name);
+        let lists =
+            [&mut project.write_keys, &mut project.read_tokens, &mut project.admin_tokens];
+        for secret in lists.into_iter().flatten() {
+            resolve(secret, &place, variables)?;
+        }
+    }
+    resolve(&mut config.redis.password, "redis.password", variables)?;
+    check(&config)?;
+    Ok(config)
+}
+
+/// `SILLAGE_SERVER_LISTEN` and so on, for what differs between machines.
+fn override_from(config: &mut Config, variables: Variables<'_>) -> Result<(), ConfigError> {
+    let wrong = |name: &str, value: &str| ConfigError::Wrong {
+        place: name.to_owned(),
+        message: format!("`{value}` is not what this setting takes"),
+    };
+    if let Some(value) = variables("SILLAGE_SERVER_LISTEN") {
+        config.server.listen =
+            value.parse().map_err(|_| wrong("SILLAGE_SERVER_LISTEN", &value))?;
+    }
+    if let Some(value) = variables("SILLAGE_SERVER_DATA_DIR") {
+        config.server.data_dir = value.into();
+    }
+    if let Some(value) = variables("SILLAGE_SERVER_WORKERS") {
+        config.server.workers =
+            value.parse().map_err(|_| wrong("SILLAGE_SERVER_WORKERS", &value))?;
+    }
+    if let Some(value) = variables("SILLAGE_SERVER_DURABILITY") {
+        config.server.durability = match value.as_str() {
+            "fsync" => super::Durability::Fsync,
+            "os" => super::Durability::Os,
+            _ => return Err(wrong("SILLAGE_SERVER_DURABILITY", &value)),
+        };
+    }
+    if let Some(value) = variables("SILLAGE_REDIS_URL") {
+        config.redis.url = value;
+    }
+    if let Some(value) = variables("SILLAGE_REDIS_LISTEN") {
+        config.redis.listen = value;
+    }
+    Ok(())
+}
+
+/// A secret written `env:NAME` is read from the environment.
+fn resolve(
+    secret: &mut String,
+    place: &str,
+    variables: Variables<'_>,
+) -> Result<(), ConfigError> {
+    let Some(name) = secret.strip_prefix("env:") else {
+        return Ok(());
+    };
+    *secret = variables(name).filter(|value| !value.is_empty()).ok_or_else(|| {
+        let message = format!("the variable {name} is not set; export it or write the value");
+        ConfigError::Wrong { place: place.to_owned(), message }
+    })?;
+    Ok(())
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let fail = |place: String, message: &str| {
+        Err(ConfigError::Wrong { place, message: message.to_owned() })
+    };
+    if config.server.workers > 64 {
+        return fail("server.workers".to_owned(), "at most 64, the number of partitions");
+    }
+    if !config.redis.listen.is_empty() {
+        let Ok(address) = config.redis.listen.parse::<std::net::SocketAddr>() else {
+            return fail("redis.listen".to_owned(), "write an address and a port, or nothing");
+        };
+        if !address.ip().is_loopback() && config.redis.password.is_empty() {
+            let message = "it is reachable from outside, so redis.password must be set";
+            return fail("redis.listen".to_owned(), message);
+        }
+    }
+    let (mut names, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+    for project in &config.projects {
+        let place = format!("project {}", project.name);
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        if !(1..=64).contains(&project.name.len()) || !project.name.chars().all(allowed) {
+            return fail(place, "a name is 1 to 64 of a-z, 0-9, - and _");
+        }
+        if !names.insert(&project.name) {
+            return fail(place, "two projects have this name");
+        }
+        let lists = [&project.write_keys, &project.read_tokens, &project.admin_tokens];
+        for secret in lists.into_iter().flatten() {
+            if secret.is_empty() || secret.len() > 256 {
+                return fail(place, "a key or token is 1 to 256 bytes");
+            }
+            if !secrets.insert(secret) {
+                return fail(place, "a key or token is used twice; each must lead to one place");
+            }
+        }
+        check_rules(project, place)?;
+    }
+    Ok(())
+}
+
+fn check_rules(project: &super::ProjectConfig, place: String) -> Result<(), ConfigError> {
+    let fail = |message: &str| Err(ConfigError::Wrong { place, message: message.to_owned() });
+    let (session, engagement) = (&project.session, &project.engagement);
+    if session.idle.ms() < 1_000 || session.idle.ms() > 86_400_000 {
+        return fail("session.idle is between 1s and 24h");
+    }
+    if session.max.ms() < session.idle.ms() {
+        return fail("session.max is at least session.idle");
+    }
+    if engagement.half_life.ms() < 60_000 {
+        return fail("engagement.half_life is at least 1m");
+    }
+    if !engagement.scale.is_finite() || engagement.scale <= 0.0 {
+        return fail("engagement.scale is above 0");
+    }
+    let weights = engagement.weights.values().map(|w| match w {
+        super::WeightConfig::Plain(weight) => *weight,
+        super::WeightConfig::Full(full) => full.weight,
+    });
+    if !weights.chain([engagement.engaged_second]).all(|w| w.is_finite() && w.abs() <= 1e6) {
+        return fail("an engagement weight is a number between -1000000 and 1000000");
+    }
+    if project.log.dedup.ms() < 60_000 {
+        return fail("log.dedup is at least 1m");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let variables = |name: &str| (name == "SHOP_READ").then(|| "secret".to_owned());
+        parse(text, Path::new("sillage.toml"), &variables).map_err(|e| e.to_string())
+    }
+
+    const SHOP: &str = r#"
+        [server]
+        listen = "127.0.0.1:9000"
+        durability = "os"
+        [[project]]
+        name = "shop"
+        write_keys = ["wk_1"]
+        read_tokens = ["env:SHOP_READ"]
+        [project.session]
+        idle = "10m"
+        [project.engagement]
+        weights = { "Product Viewed" = 1.0, "Order Completed" = { weight = 0.1, property = "revenue", cap_per_day = 5 } }
+        [[project.segment]]
+        key = "vip"
+        when = 'count("Order Completed") >= 3'
+    "#;
+
+    #[test]
+    fn a_file_is_read_with_its_variables() {
+        let config = read(SHOP).expect("valid");
+        let shop = &config.projects[0];
+        assert_eq!(shop.read_tokens, ["secret"]);
+        assert_eq!(shop.session.idle.ms(), 600_000);
+        let rules = shop.rule_set();
+        assert_eq!(rules.session.max_ms, 86_400_000);
+        assert_eq!(rules.segments[0].name, "vip");
+        let order = rules.engagement.weights.iter().find(|w| w.event == "Order Completed");
+        assert_eq!(order.and_then(|w| w.cap_per_day), Some(5));
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_with_their_place() {
+        let table = [
+            ("[server]\nlisten_on = 1", "unknown field `listen_on`"),
+            ("[server]\nworkers = 65", "server.workers"),
+            ("[[project]]\nname = \"Shop\"", "a name is"),
+            ("[[project]]\nname = \"a\"\n[[project]]\nname = \"a\"", "two projects"),
+            ("[[project]]\nname = \"a\"\nwrite_keys = [\"k\", \"k\"]", "used twice"),
+            ("[[project]]\nname = \"a\"\nread_tokens = [\"env:NOT_SET\"]", "NOT_SET"),
+            ("[[project]]\nname = \"a\"\n[project.session]\nidle = \"soon\"", "no length of time"),
+            ("[[project]]\nname = \"a\"\n[project.engagement]\nscale = 0.0", "above 0"),
+            ("[redis]\nlisten = \"0.0.0.0:6380\"", "redis.password"),
+        ];
+        for (text, expected) in table {
+            let message = read(text).expect_err(text);
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+}

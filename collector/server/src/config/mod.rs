@@ -1,0 +1,104 @@
+//! The configuration: one TOML file, typed, unknown keys refused, `SILLAGE_` variables on top.
+//!
+//! Every key is documented where it is declared: unit, range, default, and why that default. This is
+//! the only place that reads the environment.
+mod duration;
+mod load;
+mod project;
+
+pub(crate) use duration::Span;
+pub(crate) use load::{load, parse};
+pub(crate) use project::{ProjectConfig, WeightConfig};
+
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) server: ServerConfig,
+    pub(crate) redis: RedisConfig,
+    #[serde(rename = "project")]
+    pub(crate) projects: Vec<ProjectConfig>,
+}
+
+/// `[server]`: the process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerConfig {
+    /// Address and port of HTTP. Default `127.0.0.1:8080`: nothing is reachable from outside until
+    /// somebody decides so.
+    pub(crate) listen: SocketAddr,
+    /// Folder of logs and states, one subfolder a project. Default `./sillage-data`.
+    pub(crate) data_dir: PathBuf,
+    /// `fsync`: an answer leaves only after the disk has the events. `os`: after the system has
+    /// them, which survives a crash of the process but not of the machine. Default `fsync`.
+    pub(crate) durability: Durability,
+    /// Threads that fold, per project; 1 to 64. Default 0: one per core but one, at least one,
+    /// because ingest needs a core too.
+    pub(crate) workers: u16,
+    /// Connections at once; further ones wait in the listen queue. Default 10 000.
+    pub(crate) connections_max: usize,
+    /// Request bytes held in memory at once before new requests get 503. Default 256 MiB.
+    pub(crate) in_flight_bytes_max: usize,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed. Default none.
+    pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
+    /// How long a stopping process finishes what it has begun. Default `10s`, as load balancers
+    /// take a node out within that time.
+    pub(crate) drain: Span,
+    /// At most this long is a state only in the log and in memory. Default `30s`: persons who do much
+    /// in that time are written once, and after a crash half a minute of log is folded again, which
+    /// takes a few seconds.
+    pub(crate) checkpoint: Span,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data_dir: PathBuf::from("./sillage-data"),
+            durability: Durability::Fsync,
+            workers: 0,
+            connections_max: 10_000,
+            in_flight_bytes_max: 256 << 20,
+            trusted_proxies: Vec::new(),
+            drain: Span::from_secs(10),
+            checkpoint: Span::from_secs(30),
+        }
+    }
+}
+
+/// What an acknowledgement is worth.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    Fsync,
+    Os,
+}
+
+/// `[redis]`: where personalization engines read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RedisConfig {
+    /// A Redis to write to, such as `redis://127.0.0.1:6379/0`. Default empty: the collector serves
+    /// the same keys itself.
+    pub(crate) url: String,
+    /// Address and port of the collector's own read-only Redis face; empty turns it off. Default
+    /// `127.0.0.1:6380`, beside a real Redis on its usual port.
+    pub(crate) listen: String,
+    /// Password of that face; needed when it listens beyond loopback. `env:NAME` reads a variable.
+    /// Default empty: none.
+    pub(crate) password: String,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            listen: "127.0.0.1:6380".to_owned(),
+            password: String::new(),
+        }
+    }
+}

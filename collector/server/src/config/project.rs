@@ -1,0 +1,225 @@
+use super::Span;
+use serde::Deserialize;
+use sillage_engine::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
+use std::collections::BTreeMap;
+
+/// `[[project]]`: one site or app with its own keys, rules, log and state.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProjectConfig {
+    /// Its name, in Redis keys and folder names: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
+    pub(crate) name: String,
+    /// Keys that may append events and nothing else; they are public. `env:NAME` reads a variable.
+    #[serde(default)]
+    pub(crate) write_keys: Vec<String>,
+    /// Bearer tokens that may read. `env:NAME` reads a variable.
+    #[serde(default)]
+    pub(crate) read_tokens: Vec<String>,
+    /// Bearer tokens that may do everything. `env:NAME` reads a variable.
+    #[serde(default)]
+    pub(crate) admin_tokens: Vec<String>,
+    /// Origins whose pages may send, such as `https://shop.example`. Default empty: all, because a
+    /// write key is public and browsers alone respect this.
+    #[serde(default)]
+    pub(crate) origins: Vec<String>,
+    /// Traits that are written to Redis. Default none: they may be personal.
+    #[serde(default)]
+    pub(crate) redis_traits: Vec<String>,
+    /// `true` keeps whole IP addresses in the log. Default false: /24 and /48 are kept.
+    #[serde(default)]
+    pub(crate) keep_ip: bool,
+    #[serde(default)]
+    pub(crate) consent: ConsentConfig,
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+    #[serde(default)]
+    pub(crate) session: SessionConfig,
+    #[serde(default)]
+    pub(crate) engagement: EngagementConfig,
+    #[serde(default, rename = "segment")]
+    pub(crate) segments: Vec<SegmentConfig>,
+}
+
+/// `[project.consent]`.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConsentConfig {
+    /// Categories without which an event is not logged, only counted. Default none.
+    pub(crate) required: Vec<String>,
+}
+
+/// `[project.log]`: how long events are kept, and how long their ids are remembered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogConfig {
+    /// Oldest segments go when the log is larger, in MiB; 0 keeps all. Default 0: the log is the
+    /// truth from which states are made again.
+    pub(crate) retention_mib: u64,
+    /// Oldest segments go when they are older; `0s` keeps all. Default `0s`.
+    pub(crate) retention_age: Span,
+    /// How long an event's id is remembered, so that a retry counts once. Default `7d`, the longest
+    /// that any client in the field retries.
+    pub(crate) dedup: Span,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            retention_mib: 0,
+            retention_age: Span::from_secs(0),
+            dedup: Span::from_secs(7 * 86_400),
+        }
+    }
+}
+
+/// `[project.session]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SessionConfig {
+    /// A longer pause starts a new session. Default `30m`, the field's convention.
+    pub(crate) idle: Span,
+    /// A longer session is cut. Default `24h`.
+    pub(crate) max: Span,
+    /// An event that is later than this leaves sessions as they are. Default `72h`.
+    pub(crate) lateness: Span,
+    /// Whether a new campaign starts a new session. Default false.
+    pub(crate) split_on_campaign: bool,
+    /// Events that are conversions. Default `["Order Completed"]`.
+    pub(crate) conversions: Vec<String>,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            idle: Span::from_secs(1_800),
+            max: Span::from_secs(86_400),
+            lateness: Span::from_secs(72 * 3_600),
+            split_on_campaign: false,
+            conversions: vec!["Order Completed".to_owned()],
+        }
+    }
+}
+
+/// `[project.engagement]`: the decayed score.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EngagementConfig {
+    /// After this time an event counts half. Default `7d`.
+    pub(crate) half_life: Span,
+    /// The raw sum at which the score is 63 of 100; above 0. Default 20.
+    pub(crate) scale: f64,
+    /// What one engaged second adds. Default 0.02: a minute is worth about one view.
+    pub(crate) engaged_second: f64,
+    /// What each event adds, by name: a number, or `{ weight, property, cap_per_day }`, where the
+    /// weight is multiplied by a numeric property and at most so many events of a UTC day count.
+    pub(crate) weights: BTreeMap<String, WeightConfig>,
+}
+
+impl Default for EngagementConfig {
+    fn default() -> Self {
+        let weights = [
+            ("Page Viewed", 1.0),
+            ("Screen Viewed", 1.0),
+            ("Product Viewed", 1.0),
+            ("Product Added", 4.0),
+            ("Checkout Started", 6.0),
+            ("Order Completed", 10.0),
+            ("Content Shared", 5.0),
+        ];
+        Self {
+            half_life: Span::from_secs(7 * 86_400),
+            scale: 20.0,
+            engaged_second: 0.02,
+            weights: weights
+                .into_iter()
+                .map(|(name, weight)| (name.to_owned(), WeightConfig::Plain(weight)))
+                .collect(),
+        }
+    }
+}
+
+/// One weight.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WeightConfig {
+    /// What each event adds.
+    Plain(f64),
+    /// The same with a factor or a cap.
+    Full(FullWeight),
+}
+
+/// A weight with its options.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FullWeight {
+    pub(crate) weight: f64,
+    pub(crate) property: Option<String>,
+    pub(crate) cap_per_day: Option<u32>,
+}
+
+/// `[[project.segment]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SegmentConfig {
+    /// Its key in Redis: 1 to 64 of `a-z`, `0-9`, `-`.
+    pub(crate) key: String,
+    /// What people call it. Default: the key.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub(crate) description: String,
+    /// The rule.
+    pub(crate) when: String,
+    /// Whether it may be returned to the device that asks. Default false.
+    #[serde(default)]
+    pub(crate) public: bool,
+}
+
+impl ProjectConfig {
+    /// The rules in the engine's words.
+    pub(crate) fn rule_set(&self) -> RuleSet {
+        let weights = self.engagement.weights.iter().map(|(event, weight)| match weight {
+            WeightConfig::Plain(weight) => Weight {
+                event: event.clone(),
+                weight: *weight,
+                property: None,
+                cap_per_day: None,
+            },
+            WeightConfig::Full(full) => Weight {
+                event: event.clone(),
+                weight: full.weight,
+                property: full.property.clone(),
+                cap_per_day: full.cap_per_day,
+            },
+        });
+        RuleSet {
+            session: SessionRules {
+                idle_ms: self.session.idle.ms(),
+                max_ms: self.session.max.ms(),
+                lateness_ms: self.session.lateness.ms(),
+                split_on_campaign: self.session.split_on_campaign,
+                conversions: self.session.conversions.clone(),
+            },
+            engagement: EngagementRules {
+                half_life_ms: self.engagement.half_life.ms(),
+                scale: self.engagement.scale,
+                weights: weights.collect(),
+                engaged_second: self.engagement.engaged_second,
+            },
+            segments: self.segments.iter().map(SegmentConfig::source).collect(),
+        }
+    }
+}
+
+impl SegmentConfig {
+    fn source(&self) -> SegmentSource {
+        SegmentSource {
+            key: self.key.clone(),
+            name: if self.name.is_empty() { self.key.clone() } else { self.name.clone() },
+            description: self.description.clone(),
+            when: self.when.clone(),
+            public: self.public,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Draws what is wrong with a rule: the place underlined, what was expected, what may help.
+use crate::config::ProjectConfig;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use sillage_engine::Diagnostic;
+
+/// All diagnostics as plain text, ready for a terminal or a log.
+pub(crate) fn render(project: &ProjectConfig, diagnostics: &[Diagnostic]) -> String {
+    let mut drawn = Vec::new();
+    for diagnostic in diagnostics {
+        let rule = project.segments.iter().find(|s| s.key == diagnostic.segment);
+        drawn.push(render_one(rule.map_or("", |s| s.when.as_str()), diagnostic));
+    }
+    drawn.join("\n")
+}
+
+fn render_one(rule: &str, diagnostic: &Diagnostic) -> String {
+    let end = diagnostic.span.end.min(rule.len());
+    let start = diagnostic.span.start.min(end);
+    let place = format!("segment {}", diagnostic.segment);
+    let snippet = Snippet::source(rule)
+        .path(place.as_str())
+        .annotation(AnnotationKind::Primary.span(start..end).label(diagnostic.label.as_str()));
+    let mut group = Level::ERROR.primary_title(diagnostic.message.as_str()).element(snippet);
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    Renderer::plain().render(&[group])
+}

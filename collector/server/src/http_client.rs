@@ -1,0 +1,75 @@
+//! A small HTTP/1.1 client for the commands that speak to a running collector.
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// One connection, kept open.
+pub(crate) struct HttpClient {
+    address: SocketAddr,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl HttpClient {
+    pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("nobody answers at {address}"))?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+        Ok(Self { address, sender })
+    }
+
+    /// Reads a resource with a bearer token; the status and the body.
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        token: &str,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::get(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Full::default())?;
+        self.send(request).await
+    }
+
+    /// Sends a gzip'd batch with a write key.
+    ///
+    /// # Errors
+    /// Anything but a 200 that says success: the caller still has the events.
+    pub(crate) async fn post_batch(&mut self, key: &str, gzip: Vec<u8>) -> anyhow::Result<Bytes> {
+        let request = Request::post("/v1/batch")
+            .header(header::HOST, self.address.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_ENCODING, "gzip")
+            .header("x-write-key", key)
+            .body(Full::from(gzip))?;
+        let (status, body) = self.send(request).await?;
+        if status != StatusCode::OK {
+            bail!("the collector answered {status}: {}", String::from_utf8_lossy(&body));
+        }
+        Ok(body)
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("cannot read the answer: {error}"))?;
+        Ok((status, body.to_bytes()))
+    }
+}

@@ -1,0 +1,34 @@
+//! The `sillage` binary: configuration, wiring and commands. No business rule lives here.
+
+mod accept;
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod diagnose;
+mod http_client;
+mod import;
+mod metrics;
+mod ops;
+mod project;
+mod replay;
+mod running;
+mod telemetry;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    telemetry::start(&cli);
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The process's numbers in the Prometheus text format. Names are `<room>_<noun>_<unit>`; labels
+//! come from closed lists; docs/METRICS.md lists them.
+use crate::ops::Watched;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use sillage_ingest::SignalSnapshot;
+use std::fmt;
+
+/// All numbers now.
+pub(crate) fn render(
+    projects: &[Watched],
+    ingest: &SignalSnapshot,
+) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("sillage");
+    registry.register_collector(Box::new(Snapshot::take(projects, ingest)));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+/// One number with its labels.
+#[derive(Debug)]
+struct Sample {
+    labels: Vec<(&'static str, String)>,
+    value: i64,
+}
+
+#[derive(Debug)]
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    counts: bool,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug)]
+struct Snapshot(Vec<Family>);
+
+impl Snapshot {
+    fn take(projects: &[Watched], ingest: &SignalSnapshot) -> Self {
+        let mut families = of_ingest(ingest);
+        let each = |value: &dyn Fn(&Watched) -> i64| -> Vec<Sample> {
+            let sample = |project: &Watched| Sample {
+                labels: vec![("project", project.name.clone())],
+                value: value(project),
+            };
+            projects.iter().map(sample).collect()
+        };
+        let sum = |pick: fn(&sillage_worker::WorkerStats) -> u64| {
+            each(&|p| number(p.progress.stats().iter().map(|s| pick(s)).sum()))
+        };
+        let mut add = |name, help, counts, samples| {
+            families.push(Family { name, help, counts, samples });
+        };
+        add("worker_facts", "Facts folded", true, sum(|s| s.facts()));
+        add("worker_transitions", "Entries and exits", true, sum(|s| s.transitions()));
+        add("worker_wakes", "Deadlines fired", true, sum(|s| s.wakes()));
+        add("worker_profiles_published", "Profiles published", true, sum(|s| s.published()));
+        add("worker_checkpoints", "Checkpoints committed", true, sum(|s| s.checkpoints()));
+        let late = each(&|p| {
+            p.progress.stats().iter().map(|s| s.wake_late_ms_max()).max().unwrap_or(0)
+        });
+        add("worker_wake_late_ms_max", "Largest delay of a deadline", false, late);
+        let lag = each(&|p| p.progress.lag_ms());
+        add("worker_lag_ms", "Age of the oldest event not yet readable", false, lag);
+        add("log_appends", "Appends answered", true, each(&|p| number(p.log.stats().appends)));
+        add("log_records", "Records written", true, each(&|p| number(p.log.stats().records)));
+        add("log_groups", "Group commits", true, each(&|p| number(p.log.stats().groups)));
+        add("log_bytes", "Bytes written", true, each(&|p| number(p.log.stats().bytes)));
+        let persons = each(&|p| number(p.view.summary().persons));
+        add("view_persons", "Persons and unlinked devices that are readable", false, persons);
+        Self(families)
+    }
+}
+
+fn of_ingest(ingest: &SignalSnapshot) -> Vec<Family> {
+    let one = |value: u64| vec![Sample { labels: Vec::new(), value: number(value) }];
+    let by_code = |counts: &[(&'static str, u64)]| {
+        let sample = |&(code, count): &(&'static str, u64)| Sample {
+            labels: vec![("code", code.to_owned())],
+            value: number(count),
+        };
+        counts.iter().map(sample).collect()
+    };
+    let by_status = ingest.responses.iter().map(|&(status, count)| Sample {
+        labels: vec![("status", status.to_string())],
+        value: number(count),
+    });
+    let family = |name, help, samples| Family { name, help, counts: true, samples };
+    let mut families = vec![
+        family("ingest_requests", "Requests on ingest paths", one(ingest.requests)),
+        family("ingest_responses", "Answers by status", by_status.collect()),
+        family("ingest_refusals", "Requests refused by code", by_code(&ingest.refused)),
+        family("ingest_events_accepted", "Events made durable", one(ingest.accepted)),
+        family("ingest_events_duplicate", "Events already durable", one(ingest.duplicates)),
+        family("ingest_events_rejected", "Events rejected by code", by_code(&ingest.rejected)),
+        family("ingest_consent_denied", "Events without consent", one(ingest.consent_denied)),
+        family("ingest_clamped_future", "Event times clamped", one(ingest.clamped_future)),
+        family("ingest_body_bytes", "Bytes of bodies as sent", one(ingest.body_bytes)),
+        family("ingest_decoded_bytes", "Bytes of bodies decoded", one(ingest.decoded_bytes)),
+    ];
+    families.push(Family {
+        name: "ingest_in_flight_bytes",
+        help: "Bytes held for requests now",
+        counts: false,
+        samples: one(ingest.in_flight_bytes),
+    });
+    families
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for family in &self.0 {
+            let counter = ConstCounter::new(0_u64);
+            let gauge = ConstGauge::new(0_i64);
+            let kind = if family.counts { counter.metric_type() } else { gauge.metric_type() };
+            let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
+            for sample in &family.samples {
+                let sampled = metric.encode_family(&sample.labels)?;
+                if family.counts {
+                    let value = u64::try_from(sample.value).unwrap_or(0);
+                    ConstCounter::new(value).encode(sampled)?;
+                } else {
+                    ConstGauge::new(sample.value).encode(sampled)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,96 @@
+//! What orchestrators and monitors ask: is it alive, is it ready, what are its numbers.
+use crate::metrics;
+use crate::project::{Progress, Project};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use sillage_eventlog::FileLog;
+use sillage_ingest::Ingest;
+use sillage_store::View;
+use std::sync::Arc;
+
+/// Answers `/healthz`, `/readyz` and `/metrics`.
+pub(crate) struct Ops {
+    projects: Vec<Watched>,
+    ingest: Arc<Ingest<FileLog>>,
+}
+
+/// One project as it is watched.
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    pub(crate) progress: Progress,
+    pub(crate) log: Arc<FileLog>,
+    pub(crate) view: Arc<View>,
+}
+
+impl Ops {
+    pub(crate) fn new(projects: &[Project], ingest: &Arc<Ingest<FileLog>>) -> Self {
+        let watched = projects.iter().map(|project| Watched {
+            name: project.config.name.clone(),
+            progress: project.progress(),
+            log: Arc::clone(&project.log),
+            view: Arc::clone(&project.view),
+        });
+        Self { projects: watched.collect(), ingest: Arc::clone(ingest) }
+    }
+
+    /// The answer, if the path is one of these.
+    pub(crate) fn answer(&self, method: &Method, path: &str) -> Option<Response<Full<Bytes>>> {
+        if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
+            return None;
+        }
+        if method != Method::GET && method != Method::HEAD {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n".to_owned());
+            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return Some(answer);
+        }
+        Some(match path {
+            "/healthz" => text(StatusCode::OK, "alive\n".to_owned()),
+            "/readyz" => self.ready(),
+            _ => self.numbers(),
+        })
+    }
+
+    /// Ready once everything known before the start is readable, and no worker has failed.
+    fn ready(&self) -> Response<Full<Bytes>> {
+        for project in &self.projects {
+            let name = &project.name;
+            if project.progress.failed() {
+                let why = format!("a worker of {name} has failed; the log says why\n");
+                return text(StatusCode::SERVICE_UNAVAILABLE, why);
+            }
+            if !project.progress.recovered() {
+                let why = format!("{name} is folding its log\n");
+                return text(StatusCode::SERVICE_UNAVAILABLE, why);
+            }
+        }
+        text(StatusCode::OK, "ready\n".to_owned())
+    }
+
+    fn numbers(&self) -> Response<Full<Bytes>> {
+        match metrics::render(&self.projects, &self.ingest.signals().snapshot()) {
+            Ok(numbers) => {
+                let mut answer = text(StatusCode::OK, numbers);
+                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                let kind = HeaderValue::from_static(kind);
+                answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+                answer
+            }
+            Err(error) => {
+                tracing::error!(%error, "metrics cannot be written");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written\n".to_owned())
+            }
+        }
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}

@@ -1,0 +1,348 @@
+//! One project, wired: its log, its state, its workers and its view. Nothing here decides; it opens
+//! things in the right order and closes them in the reverse one.
+use crate::config::{Config, Durability, ProjectConfig};
+use anyhow::{Context as _, bail};
+use sillage_engine::Plan;
+use sillage_eventlog::{Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig};
+use sillage_model::PARTITIONS_EMBEDDED;
+use sillage_store::{FjallStore, PersonStore, SegmentLabel, StoreError, StoreMeta, View, ViewConfig};
+use sillage_worker::{Parts, WorkerConfig, WorkerHandle, WorkerStats};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A project that is running.
+pub(crate) struct Project {
+    pub(crate) config: ProjectConfig,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) log: Arc<FileLog>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) view: Arc<View>,
+    pub(crate) clock: Clock,
+    pub(crate) id_key: [u8; 16],
+    /// Where the log ended when it was opened: until it is folded, readers are told to wait.
+    known_end: u64,
+    workers: Vec<WorkerHandle>,
+}
+
+/// Where a project's files lie.
+pub(crate) struct Folders {
+    pub(crate) log: PathBuf,
+    pub(crate) dedup: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) dead_letters: PathBuf,
+    pub(crate) id_key: PathBuf,
+}
+
+impl Folders {
+    pub(crate) fn of(data_dir: &Path, project: &str) -> Self {
+        let base = data_dir.join(project);
+        Self {
+            log: base.join("log"),
+            dedup: base.join("dedup"),
+            state: base.join("state"),
+            dead_letters: base.join("dead-letters"),
+            id_key: base.join("id.key"),
+        }
+    }
+}
+
+/// Compiles a project's rules, or says in full what is wrong with them.
+pub(crate) fn compile(config: &ProjectConfig) -> anyhow::Result<Arc<Plan>> {
+    match Plan::compile(&config.rule_set()) {
+        Ok(plan) => Ok(Arc::new(plan)),
+        Err(diagnostics) => bail!(
+            "the segments of project {} cannot be used:\n{}",
+            config.name,
+            crate::diagnose::render(config, &diagnostics)
+        ),
+    }
+}
+
+/// Opens the log of a project alone, for commands that read it.
+pub(crate) fn open_log(
+    config: &Config,
+    project: &ProjectConfig,
+    clock: &Clock,
+) -> anyhow::Result<FileLog> {
+    let folders = Folders::of(&config.server.data_dir, &project.name);
+    let durability = match config.server.durability {
+        Durability::Fsync => sillage_eventlog::Durability::Fsync,
+        Durability::Os => sillage_eventlog::Durability::Os,
+    };
+    let log = FileLogConfig {
+        durability,
+        retention_bytes: project.log.retention_mib << 20,
+        retention_age_ms: project.log.retention_age.ms(),
+        dedup_window_ms: project.log.dedup.ms(),
+        clock: clock.clone(),
+        ..FileLogConfig::new(folders.log, folders.dedup)
+    };
+    FileLog::open(log).with_context(|| format!("the log of project {}", project.name))
+}
+
+impl Project {
+    /// Opens everything of a project and starts its workers. When this returns, the last checkpoint
+    /// is readable; the rest of the log is being folded.
+    pub(crate) fn open(
+        config: &Config,
+        project: &ProjectConfig,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
+        let plan = compile(project)?;
+        let folders = Folders::of(&config.server.data_dir, &project.name);
+        let log = Arc::new(open_log(config, project, clock)?);
+        let dead_letters = DeadLetters::open(DeadLetterConfig::new(&folders.dead_letters))
+            .with_context(|| format!("the dead letters of project {}", project.name))?;
+        let store = open_store(&folders.state, &project.name)
+            .with_context(|| format!("the state of project {}", project.name))?;
+        let store: Arc<dyn PersonStore> = Arc::new(store);
+        let generation = prepare(store.as_ref(), &plan, (&project.name, &log), clock.now_ms())?;
+        let view = new_view(project, &plan, generation, clock);
+        let known_end = log.end().0;
+        let count = worker_count(config.server.workers);
+        let mut workers = Vec::new();
+        for index in 0..count {
+            let parts = Parts {
+                plan: Arc::clone(&plan),
+                log: Arc::clone(&log),
+                store: Arc::clone(&store),
+                view: Arc::clone(&view),
+                clock: clock.clone(),
+            };
+            let worker = WorkerConfig {
+                index,
+                count,
+                generation,
+                checkpoint_every: config.server.checkpoint.duration(),
+                ..WorkerConfig::single()
+            };
+            workers.push(sillage_worker::spawn(worker, parts)?);
+        }
+        Ok(Self {
+            config: project.clone(),
+            plan,
+            log,
+            dead_letters: Arc::new(dead_letters),
+            view,
+            clock: clock.clone(),
+            id_key: id_key(&folders.id_key)?,
+            known_end,
+            workers,
+        })
+    }
+
+    pub(crate) fn stats(&self) -> impl Iterator<Item = &Arc<WorkerStats>> {
+        self.workers.iter().map(WorkerHandle::stats)
+    }
+
+    /// What lookups need to know about the workers, without the workers.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            stats: self.stats().cloned().collect(),
+            events: self.workers.iter().map(WorkerHandle::events).collect(),
+            clock: self.clock.clone(),
+            known_end: self.known_end,
+        }
+    }
+
+    /// Waits until everything that is in the log now is published; `false` if a worker failed.
+    pub(crate) fn settle(&self) -> bool {
+        let end = self.log.end().0;
+        loop {
+            if self.stats().any(|s| s.failed()) {
+                return false;
+            }
+            if self.stats().all(|s| s.cursor() >= end) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Folds what is left, commits a last checkpoint and closes.
+    pub(crate) fn close(self) -> anyhow::Result<()> {
+        let mut failed = None;
+        for worker in self.workers {
+            failed = worker.stop().err().or(failed);
+        }
+        match failed {
+            None => Ok(()),
+            Some(error) => Err(error).with_context(|| format!("project {}", self.config.name)),
+        }
+    }
+}
+
+/// How far the workers of a project are.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    stats: Vec<Arc<WorkerStats>>,
+    events: Vec<Arc<parking_lot::Mutex<BTreeMap<String, u64>>>>,
+    clock: Clock,
+    known_end: u64,
+}
+
+impl Progress {
+    /// Age of the oldest event that is not yet readable, in milliseconds.
+    pub(crate) fn lag_ms(&self) -> i64 {
+        let now = self.clock.now_ms();
+        self.stats.iter().map(|s| s.lag_ms(now)).max().unwrap_or(0)
+    }
+
+    /// Whether everything that was known before the start is readable again.
+    pub(crate) fn recovered(&self) -> bool {
+        self.stats.iter().all(|s| s.cursor() >= self.known_end)
+    }
+
+    pub(crate) fn stats(&self) -> &[Arc<WorkerStats>] {
+        &self.stats
+    }
+
+    /// The position before which no worker needs the log any more.
+    pub(crate) fn committed(&self) -> u64 {
+        self.stats.iter().map(|s| s.committed()).min().unwrap_or(0)
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.stats.iter().any(|s| s.failed())
+    }
+
+    pub(crate) fn sessions(&self) -> u64 {
+        let total: i64 = self.stats.iter().map(|s| s.sessions()).sum();
+        u64::try_from(total).unwrap_or(0)
+    }
+
+    pub(crate) fn events_by_name(&self) -> BTreeMap<String, u64> {
+        let mut total = BTreeMap::new();
+        for events in &self.events {
+            for (name, count) in events.lock().iter() {
+                *total.entry(name.clone()).or_default() += count;
+            }
+        }
+        total
+    }
+}
+
+/// The generation of the state in `store`, which is emptied first if it was made by other rules: it
+/// is then made again from the log.
+fn prepare(
+    store: &dyn PersonStore,
+    plan: &Plan,
+    (name, log): (&str, &FileLog),
+    now: i64,
+) -> anyhow::Result<u32> {
+    let digest = plan.digest();
+    let known = store.meta()?;
+    match known {
+        Some(meta) if meta.partitions != PARTITIONS_EMBEDDED => bail!(
+            "the state of project {name} has {} partitions, this program has {PARTITIONS_EMBEDDED}",
+            meta.partitions
+        ),
+        Some(meta) if meta.digest == digest => return Ok(meta.generation),
+        Some(_) => {
+            tracing::info!(project = name, "rules changed: the state is made again from the log");
+        }
+        None => {}
+    }
+    if log.oldest() > Cursor::START {
+        tracing::warn!(project = name, "the log no longer holds all of history; the state will not");
+    }
+    let generation = next_generation(known.map(|meta| meta.generation), now);
+    let meta = StoreMeta { digest, generation, partitions: PARTITIONS_EMBEDDED };
+    sillage_worker::reset(store, meta)?;
+    Ok(generation)
+}
+
+/// Above the last one, and above any that a data directory lost since may have had: a Redis that
+/// outlived it refuses lower ones. Ten-minute steps since 2026 fit the 21 bits that a version has
+/// for it until 2065.
+fn next_generation(known: Option<u32>, now: i64) -> u32 {
+    const START_OF_2026: i64 = 1_767_225_600_000;
+    let steps = (now - START_OF_2026).max(0) / 600_000;
+    let by_time = u32::try_from(steps).unwrap_or(u32::MAX);
+    known.map_or(1, |known| known + 1).max(by_time)
+}
+
+/// Opens the states. Damaged ones are set aside, not repaired: the log makes them again.
+fn open_store(folder: &Path, name: &str) -> anyhow::Result<FjallStore> {
+    match FjallStore::open(folder) {
+        Err(error @ StoreError::Damaged(_)) => {
+            let aside = folder.with_extension("damaged");
+            if aside.exists() {
+                std::fs::remove_dir_all(&aside)?;
+            }
+            std::fs::rename(folder, &aside)?;
+            let aside = aside.display();
+            tracing::error!(project = name, %error, %aside, "states are made again from the log");
+            Ok(FjallStore::open(folder)?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// One per core but one, because ingest needs a core too.
+fn worker_count(configured: u16) -> u16 {
+    if configured > 0 {
+        return configured;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    u16::try_from(cores.saturating_sub(1).clamp(1, 16)).expect("clamped to 16")
+}
+
+fn new_view(project: &ProjectConfig, plan: &Plan, generation: u32, clock: &Clock) -> Arc<View> {
+    let clock = clock.clone();
+    let label = |info: &sillage_engine::SegmentInfo| SegmentLabel {
+        key: info.key.clone(),
+        name: info.name.clone(),
+    };
+    View::new(ViewConfig {
+        project: project.name.clone(),
+        segments: plan.segments().iter().map(label).collect(),
+        scores: plan.score_names().iter().map(|&name| name.to_owned()).collect(),
+        traits_shown: project.redis_traits.clone(),
+        half_life_ms: project.engagement.half_life.ms(),
+        digest: plan.digest(),
+        generation,
+        clock: Arc::new(move || clock.now_ms()),
+    })
+}
+
+/// The secret that turns a `messageId` into an event's id: drawn once for a data directory.
+fn id_key(path: &Path) -> anyhow::Result<[u8; 16]> {
+    if let Ok(bytes) = std::fs::read(path) {
+        return bytes.try_into().map_err(|_| {
+            anyhow::anyhow!("{} is damaged: it must hold 16 bytes", path.display())
+        });
+    }
+    let mut key = [0; 16];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut random| std::io::Read::read_exact(&mut random, &mut key))
+        .context("cannot draw a random key")?;
+    // Written aside and renamed, so that a crash leaves a whole key or none.
+    let aside = path.with_extension("tmp");
+    let place = || format!("cannot write {}", path.display());
+    let mut file = std::fs::File::create(&aside).with_context(place)?;
+    std::io::Write::write_all(&mut file, &key).with_context(place)?;
+    file.sync_all().with_context(place)?;
+    std::fs::rename(&aside, path).with_context(place)?;
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder).and_then(|f| f.sync_all()).with_context(place)?;
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_grow_even_when_the_last_one_is_forgotten() {
+        let day = 86_400_000;
+        let start = 1_795_000_000_000;
+        let first = next_generation(None, start);
+        assert_eq!(next_generation(Some(first), start), first + 1);
+        assert!(next_generation(None, start + day) > first + 100, "after a lost directory");
+        assert!(next_generation(None, start + 30 * 365 * day) < 1 << 21, "fits a version");
+    }
+}

@@ -1,0 +1,270 @@
+//! A collector that runs: every project, the HTTP face, the Redis face, the Redis writers. Started
+//! and stopped as one, by `serve` and by the demo alike.
+use crate::accept;
+use crate::config::Config;
+use crate::ops::Ops;
+use crate::project::{Progress, Project};
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use sillage_eventlog::{Clock, Cursor, DeadLetters, FileLog, ListOrder};
+use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
+use sillage_lookup::{
+    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
+    SourceError, SummaryParts,
+};
+use sillage_lookup::resp::{RespConfig, RespProject};
+use sillage_store::RedisWriter;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often the log is told what it may forget; retention itself works in whole segments.
+const RELEASE_EVERY: Duration = Duration::from_secs(10);
+
+/// A running collector.
+pub(crate) struct Running {
+    /// Where HTTP listens.
+    pub(crate) http: SocketAddr,
+    /// Where the Redis face listens, if it does.
+    pub(crate) resp: Option<SocketAddr>,
+    pub(crate) projects: Vec<Project>,
+    ingest: Arc<Ingest<FileLog>>,
+    writers: Vec<RedisWriter>,
+    stop: watch::Sender<bool>,
+    faces: Vec<JoinHandle<()>>,
+}
+
+/// What answers a request.
+struct Faces {
+    ingest: Arc<Ingest<FileLog>>,
+    lookup: Lookup,
+    ops: Ops,
+}
+
+impl Faces {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if let Some(answer) = self.ops.answer(request.method(), path) {
+            return answer;
+        }
+        if self.lookup.matches(path) {
+            return self.lookup.respond(request).await;
+        }
+        self.ingest.respond(request, peer).await
+    }
+}
+
+impl Running {
+    /// Opens every project and starts to listen. Must be called within a tokio runtime.
+    pub(crate) async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let listener = accept::bind(config.server.listen)
+            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let http = listener.local_addr()?;
+        let mut projects = Vec::new();
+        for project in &config.projects {
+            projects.push(Project::open(&config, project, &clock)?);
+        }
+        let intakes = projects.iter().map(intake).collect();
+        let limits = IngestConfig {
+            in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            ..IngestConfig::default()
+        };
+        let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let mut writers = Vec::new();
+        if !config.redis.url.is_empty() {
+            for project in &projects {
+                let writer = RedisWriter::spawn(&config.redis.url, Arc::clone(&project.view));
+                writers.push(writer.context("redis.url")?);
+            }
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (resp, mut faces) = (start_resp(&config, &projects, &stopped).await?, Vec::new());
+        let answering = Arc::new(Faces {
+            ingest: Arc::clone(&ingest),
+            lookup: Lookup::new(projects.iter().map(lookup).collect()),
+            ops: Ops::new(&projects, &ingest),
+        });
+        let mut stopping = stopped.clone();
+        let serving = accept::serve(
+            listener,
+            config.server.connections_max,
+            move |request, peer| {
+                let answering = Arc::clone(&answering);
+                async move { answering.answer(request, peer).await }
+            },
+            async move {
+                // The sender lives in `Running`; if it is gone, so is the collector.
+                drop(stopping.wait_for(|&stop| stop).await);
+            },
+            config.server.drain.duration(),
+        );
+        faces.push(tokio::spawn(serving));
+        for project in &projects {
+            faces.push(tokio::spawn(release_log(project, stopped.clone())));
+        }
+        let resp = resp.map(|(address, face)| {
+            faces.push(face);
+            address
+        });
+        tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
+        Ok(Self { http, resp, projects, ingest, writers, stop, faces })
+    }
+
+    /// Resolves if a worker fails: its persons stand still, and only a restart can mend that.
+    pub(crate) async fn failed(&self) {
+        let progress: Vec<Progress> = self.projects.iter().map(Project::progress).collect();
+        while !progress.iter().any(Progress::failed) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Finishes what was begun: open requests, the fold, the last writes and checkpoints.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.ingest.drain();
+        self.stop.send_replace(true);
+        for face in self.faces {
+            face.await.context("a listener ended by a fault of its own")?;
+        }
+        for writer in self.writers {
+            writer.shutdown().await;
+        }
+        drop(self.ingest);
+        let mut failed = None;
+        for project in self.projects {
+            let closed = tokio::task::spawn_blocking(|| project.close()).await?;
+            failed = closed.err().or(failed);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Tells the log from time to time which of its segments retention may remove: none that holds facts
+/// which are in no checkpoint yet.
+fn release_log(project: &Project, mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (log, progress) = (Arc::clone(&project.log), project.progress());
+    async move {
+        loop {
+            let pause = tokio::time::sleep(RELEASE_EVERY);
+            tokio::select! {
+                () = pause => {}
+                _ = stopped.wait_for(|&stop| stop) => return,
+            }
+            log.set_keep_from(Cursor(progress.committed()));
+        }
+    }
+}
+
+async fn start_resp(
+    config: &Config,
+    projects: &[Project],
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
+    if config.redis.listen.is_empty() {
+        return Ok(None);
+    }
+    let address: SocketAddr = config.redis.listen.parse().context("redis.listen")?;
+    let listener =
+        accept::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let address = listener.local_addr()?;
+    let served: BTreeMap<String, RespProject> = projects
+        .iter()
+        .map(|project| {
+            let progress = project.progress();
+            let ready = Arc::new(move || progress.recovered());
+            let view = Arc::clone(&project.view);
+            (project.config.name.clone(), RespProject { view, ready })
+        })
+        .collect();
+    let password = Some(config.redis.password.clone()).filter(|p| !p.is_empty());
+    let resp = Arc::new(RespConfig::new(served, password));
+    let face = tokio::spawn(sillage_lookup::resp::serve(listener, resp, stopped.clone()));
+    Ok(Some((address, face)))
+}
+
+/// What a project accepts, and where it goes.
+pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
+    let config = &project.config;
+    Intake {
+        project: ProjectIngest {
+            name: config.name.clone(),
+            write_keys: config.write_keys.clone(),
+            other_tokens: [config.read_tokens.clone(), config.admin_tokens.clone()].concat(),
+            origins: config.origins.clone(),
+            consent_required: config.consent.required.clone(),
+            ip_truncation: !config.keep_ip,
+            id_key: project.id_key,
+        },
+        log: Arc::clone(&project.log),
+        dead_letters: Arc::clone(&project.dead_letters),
+    }
+}
+
+fn lookup(project: &Project) -> LookupProject {
+    let config = &project.config;
+    let (lag, ready, counts) = (project.progress(), project.progress(), project.progress());
+    LookupProject {
+        name: config.name.clone(),
+        view: Arc::clone(&project.view),
+        read_tokens: config.read_tokens.clone(),
+        admin_tokens: config.admin_tokens.clone(),
+        write_keys: config.write_keys.clone(),
+        segments: config
+            .segments
+            .iter()
+            .zip(project.plan.segments())
+            .map(|(segment, info)| SegmentDetail {
+                key: info.key.clone(),
+                name: info.name.clone(),
+                description: info.description.clone(),
+                when: segment.when.trim().to_owned(),
+                public: info.public,
+            })
+            .collect(),
+        lag: Arc::new(move || lag.lag_ms()),
+        ready: Arc::new(move || ready.recovered()),
+        counts: Arc::new(move || SummaryParts {
+            sessions: counts.sessions(),
+            events: counts.events_by_name().into_iter().collect(),
+        }),
+        dead_letters: Arc::new(Shelf(Arc::clone(&project.dead_letters))),
+    }
+}
+
+/// The dead letters as lookups read them.
+struct Shelf(Arc<DeadLetters>);
+
+impl DeadLetterSource for Shelf {
+    fn list(&self, after: Option<u64>, limit: usize) -> DeadLetterPage<'_> {
+        let shelf = Arc::clone(&self.0);
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || list(&shelf, after, limit)).await;
+            read.map_err(|error| SourceError(error.to_string()))?
+        })
+    }
+}
+
+fn list(
+    shelf: &DeadLetters,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<DeadLetter>, SourceError> {
+    let after = after.map(sillage_eventlog::DeadLetterId);
+    let stored = shelf
+        .list(after, limit, ListOrder::OldestFirst)
+        .map_err(|error| SourceError(error.to_string()))?;
+    let letters = stored.into_iter().map(|stored| DeadLetter {
+        position: stored.id.0,
+        received_ms: stored.letter.received.0,
+        code: stored.letter.code,
+        message: stored.letter.message,
+        raw: stored.letter.raw,
+    });
+    Ok(letters.collect())
+}

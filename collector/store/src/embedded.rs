@@ -1,0 +1,161 @@
+//! The store on disk, on the `fjall` storage engine.
+//!
+//! Keyspaces: `states` (partition as u16 big-endian, then the member → the state's bytes),
+//! `cursors` (partition as u16 big-endian → u64 little-endian), `notes` (name → bytes), `meta`
+//! (`store` → version byte, digest, generation, partitions, little-endian). A commit is one batch
+//! over all of them, followed by one fsync of the journal.
+use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_MEMTABLE_BYTES};
+use crate::{Checkpoint, PersonStore, StoreError, StoreMeta};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use sillage_model::Partition;
+use std::path::Path;
+
+const FORMAT: u8 = 1;
+const META_KEY: &str = "store";
+const META_BYTES: usize = 15;
+
+/// Keeps states in a directory of its own.
+pub struct FjallStore {
+    db: Database,
+    states: Keyspace,
+    cursors: Keyspace,
+    notes: Keyspace,
+    meta: Keyspace,
+}
+
+impl FjallStore {
+    /// Opens the store in `dir`, creating it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it open, otherwise what the disk said.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let failed = |source: fjall::Error| match source {
+            fjall::Error::Locked => StoreError::Locked(dir.display().to_string()),
+            fjall::Error::JournalRecovery(_)
+            | fjall::Error::InvalidVersion(_)
+            | fjall::Error::InvalidTrailer
+            | fjall::Error::InvalidTag(_)
+            | fjall::Error::Decompress(_)
+            | fjall::Error::Unrecoverable => {
+                tracing::error!(error = %source, "the state store cannot be recovered");
+                StoreError::Damaged("its journal or its tables cannot be read")
+            }
+            other => StoreError::Failed { doing: "open", source: Box::new(other) },
+        };
+        let db = Database::builder(dir)
+            .cache_size(STORE_CACHE_BYTES)
+            .max_journaling_size(STORE_JOURNAL_BYTES)
+            .worker_threads(1)
+            .open()
+            .map_err(failed)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(STORE_MEMTABLE_BYTES);
+        let open = |name| db.keyspace(name, options).map_err(failed);
+        let (states, cursors) = (open("states")?, open("cursors")?);
+        let (notes, meta) = (open("notes")?, open("meta")?);
+        Ok(Self { db, states, cursors, notes, meta })
+    }
+
+    fn write_meta(&self, meta: Option<StoreMeta>) -> Result<(), fjall::Error> {
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
+        match meta {
+            Some(meta) => batch.insert(&self.meta, META_KEY, encode_meta(meta)),
+            None => batch.remove(&self.meta, META_KEY),
+        }
+        batch.commit()
+    }
+
+    fn reset_all(&self, meta: StoreMeta) -> Result<(), fjall::Error> {
+        // Without its meta the store counts as empty, so a crash half-way is a reset to be redone.
+        self.write_meta(None)?;
+        for keyspace in [&self.states, &self.cursors, &self.notes] {
+            keyspace.clear()?;
+        }
+        self.write_meta(Some(meta))
+    }
+}
+
+impl PersonStore for FjallStore {
+    fn meta(&self) -> Result<Option<StoreMeta>, StoreError> {
+        let bytes = self.meta.get(META_KEY).map_err(failed_to("read its description"))?;
+        bytes.map(|bytes| decode_meta(&bytes)).transpose()
+    }
+
+    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError> {
+        self.reset_all(meta).map_err(failed_to("reset"))
+    }
+
+    fn load(
+        &self,
+        partitions: &[Partition],
+        visit: &mut dyn FnMut(Partition, &str, &[u8]),
+    ) -> Result<Vec<(Partition, u64)>, StoreError> {
+        let mut cursors = Vec::new();
+        for &partition in partitions {
+            let prefix = partition.0.to_be_bytes();
+            for row in self.states.prefix(prefix) {
+                let (key, bytes) = row.into_inner().map_err(failed_to("read states"))?;
+                let member = key.get(prefix.len()..).unwrap_or_default();
+                let member = str::from_utf8(member)
+                    .map_err(|_| StoreError::Damaged("a member's key is not text"))?;
+                visit(partition, member, &bytes);
+            }
+            if let Some(bytes) = self.cursors.get(prefix).map_err(failed_to("read cursors"))? {
+                let bytes = <[u8; 8]>::try_from(bytes.as_ref())
+                    .map_err(|_| StoreError::Damaged("a cursor has a wrong length"))?;
+                cursors.push((partition, u64::from_le_bytes(bytes)));
+            }
+        }
+        Ok(cursors)
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = self.notes.get(name).map_err(failed_to("read a note"))?;
+        Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
+
+    fn commit(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
+        for (partition, member, bytes) in &checkpoint.upserts {
+            let mut key = Vec::with_capacity(2 + member.len());
+            key.extend_from_slice(&partition.0.to_be_bytes());
+            key.extend_from_slice(member.as_bytes());
+            batch.insert(&self.states, key, bytes.as_slice());
+        }
+        for (partition, cursor) in &checkpoint.cursors {
+            batch.insert(&self.cursors, partition.0.to_be_bytes(), cursor.to_le_bytes());
+        }
+        for (name, bytes) in &checkpoint.notes {
+            batch.insert(&self.notes, name.as_str(), bytes.as_slice());
+        }
+        batch.commit().map_err(failed_to("commit"))
+    }
+}
+
+fn failed_to(doing: &'static str) -> impl Fn(fjall::Error) -> StoreError {
+    move |source| StoreError::Failed { doing, source: Box::new(source) }
+}
+
+fn encode_meta(meta: StoreMeta) -> Vec<u8> {
+    let mut out = Vec::with_capacity(META_BYTES);
+    out.push(FORMAT);
+    out.extend_from_slice(&meta.digest.to_le_bytes());
+    out.extend_from_slice(&meta.generation.to_le_bytes());
+    out.extend_from_slice(&meta.partitions.to_le_bytes());
+    out
+}
+
+fn decode_meta(bytes: &[u8]) -> Result<StoreMeta, StoreError> {
+    let damaged = StoreError::Damaged("its description has a wrong length");
+    let Some((&[format], rest)) = bytes.split_first_chunk() else { return Err(damaged) };
+    if format != FORMAT {
+        return Err(StoreError::Damaged("it was written by an unknown version"));
+    }
+    let Some((digest, rest)) = rest.split_first_chunk() else { return Err(damaged) };
+    let Some((generation, rest)) = rest.split_first_chunk() else { return Err(damaged) };
+    let Ok(partitions) = <[u8; 2]>::try_from(rest) else { return Err(damaged) };
+    Ok(StoreMeta {
+        digest: u64::from_le_bytes(*digest),
+        generation: u32::from_le_bytes(*generation),
+        partitions: u16::from_le_bytes(partitions),
+    })
+}

@@ -1,0 +1,26 @@
+use std::error::Error;
+
+/// What went wrong in a store, by what can be done about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has the directory open: stop it, or use another directory.
+    #[error("the state directory {0} is in use by another process")]
+    Locked(String),
+    /// The disk refused. After a failed commit the store accepts no other: restart the process,
+    /// which replays the log from the last checkpoint.
+    #[error("the state store failed to {doing}")]
+    Failed {
+        /// What was tried.
+        doing: &'static str,
+        /// What the storage engine said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What was read was not written by this program: restore the directory or delete it, which
+    /// rebuilds it from the log.
+    #[error("the state store is damaged: {0}")]
+    Damaged(&'static str),
+    /// The address of the Redis cannot be understood: correct the configuration.
+    #[error("not a usable Redis address")]
+    RedisAddress(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,167 @@
+//! Keeps a real Redis equal to a view: the same keys that the collector serves itself.
+//!
+//! Redis is told versions, not events: what is kept for it is the set of changed persons, so an
+//! outage of any length costs one write per changed person. A Redis that lost its data, or was
+//! replaced by another, is noticed by its marker or its run id and refilled without being asked.
+//! It is never read for the truth.
+mod refill;
+mod script;
+mod session;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use stats::RedisStats;
+
+use crate::limits::{REDIS_BACKOFF_MAX_MS, REDIS_BACKOFF_MIN_MS};
+use crate::{StoreError, View};
+use redis::IntoConnectionInfo as _;
+use session::{End, Writer};
+use stats::Counters;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// The task that writes a view to a Redis.
+pub struct RedisWriter {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What the handle and the task both see.
+struct Shared {
+    view: Arc<View>,
+    counters: Counters,
+    rebuild: AtomicBool,
+    asked: Notify,
+    /// Changes whenever something was done, so that waiting is not polling.
+    progress: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn stats(&self) -> RedisStats {
+        let view = &self.view;
+        self.counters.read(view.dirty_count(), view.dirty_for_ms(view.now_ms()))
+    }
+
+    fn progressed(&self) {
+        self.progress.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+impl RedisWriter {
+    /// Starts writing `view` to the Redis at `url` (`redis://[user:password@]host[:port][/db]` or
+    /// `redis+unix:///path`). Must be called within a tokio runtime. Whether Redis can be reached
+    /// makes no difference: the task goes on trying.
+    ///
+    /// # Errors
+    /// [`StoreError::RedisAddress`] if `url` cannot be understood.
+    pub fn spawn(url: &str, view: Arc<View>) -> Result<Self, StoreError> {
+        let unusable = |error: redis::RedisError| StoreError::RedisAddress(Box::new(error));
+        let address = url.into_connection_info().map_err(unusable)?;
+        // A pipeline's last segment must not wait for the acknowledgement of the one before.
+        let settings = address.tcp_settings().clone().set_nodelay(true);
+        let client = redis::Client::open(address.set_tcp_settings(settings)).map_err(unusable)?;
+        view.mark_changes();
+        let shared = Arc::new(Shared {
+            view,
+            counters: Counters::default(),
+            rebuild: AtomicBool::new(false),
+            asked: Notify::new(),
+            progress: watch::Sender::new(0),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let writer = Writer::new(client, Arc::clone(&shared), stopped);
+        let task = tokio::spawn(keep_writing(writer, Arc::clone(&shared)));
+        Ok(Self { shared, stop, task })
+    }
+
+    /// Asks for everybody to be compared with what Redis holds and written again.
+    pub fn rebuild(&self) {
+        self.shared.rebuild.store(true, Ordering::SeqCst);
+        self.shared.counters.set_filled(false);
+        self.shared.asked.notify_one();
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub fn stats(&self) -> RedisStats {
+        self.shared.stats()
+    }
+
+    /// Waits until `enough` says so; it is asked after every step of the writer.
+    pub async fn wait_until(&self, mut enough: impl FnMut(&RedisStats) -> bool) {
+        let mut progress = self.shared.progress.subscribe();
+        while !enough(&self.stats()) {
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until Redis holds everything that had been published when this was called.
+    pub async fn settled(&self) {
+        self.wait_until(|stats| stats.filled && stats.dirty == 0).await;
+    }
+
+    /// Writes what is changed, for a few seconds at most, and ends the task.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the Redis writer ended by a fault of its own");
+        }
+    }
+}
+
+/// One connection after the other, with pauses between them.
+async fn keep_writing(mut writer: Writer, shared: Arc<Shared>) {
+    let mut pause = Pause::new();
+    loop {
+        let end = writer.session(&mut pause).await;
+        shared.counters.set_connected(false);
+        shared.counters.set_filled(false);
+        let End::Broken(error) = end else { break };
+        shared.counters.broke_off();
+        if pause.is_first() {
+            tracing::warn!(%error, "Redis cannot be written; changes are kept and it is tried again");
+        }
+        shared.progressed();
+        if writer.wait(pause.next()).await {
+            break;
+        }
+    }
+    shared.progressed();
+}
+
+/// How long to wait before the next try: doubled each time, the upper half of it by chance, so
+/// that collectors do not come back all at once.
+struct Pause {
+    next_ms: u64,
+    chance: RandomState,
+}
+
+impl Pause {
+    fn new() -> Self {
+        Self { next_ms: REDIS_BACKOFF_MIN_MS, chance: RandomState::new() }
+    }
+
+    fn is_first(&self) -> bool {
+        self.next_ms == REDIS_BACKOFF_MIN_MS
+    }
+
+    fn reset(&mut self) {
+        self.next_ms = REDIS_BACKOFF_MIN_MS;
+    }
+
+    fn next(&mut self) -> Duration {
+        let ms = self.next_ms;
+        self.next_ms = (ms * 2).min(REDIS_BACKOFF_MAX_MS);
+        self.chance = RandomState::new();
+        let half = ms / 2;
+        Duration::from_millis(half + self.chance.hash_one(ms) % (half + 1))
+    }
+}

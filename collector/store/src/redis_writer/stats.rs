@@ -1,0 +1,83 @@
+//! How the writer is doing, for metrics and for people.
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// How the writing to Redis goes. Counts are since the start of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RedisStats {
+    /// Whether there is a connection now.
+    pub connected: bool,
+    /// Whether Redis holds everybody, changes of the last moments apart.
+    pub filled: bool,
+    /// Persons and device links written.
+    pub writes: u64,
+    /// Persons not written because Redis holds as new a version.
+    pub refused: u64,
+    /// Persons and device links that must be written again because a write failed.
+    pub retries: u64,
+    /// Times the connection was lost or could not be made.
+    pub outages: u64,
+    /// Times everybody was written because Redis did not hold what it should.
+    pub refills: u64,
+    /// Persons and device links changed and not written yet.
+    pub dirty: u64,
+    /// For how long there have been such, in milliseconds.
+    pub lag_ms: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    connected: AtomicBool,
+    filled: AtomicBool,
+    writes: AtomicU64,
+    refused: AtomicU64,
+    retries: AtomicU64,
+    outages: AtomicU64,
+    refills: AtomicU64,
+    /// Taken from the set of changed persons and not written yet.
+    held: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_filled(&self, filled: bool) {
+        self.filled.store(filled, Ordering::Relaxed);
+    }
+
+    pub(super) fn wrote(&self, writes: u64, refused: u64) {
+        self.writes.fetch_add(writes, Ordering::Relaxed);
+        self.refused.fetch_add(refused, Ordering::Relaxed);
+    }
+
+    pub(super) fn put_back(&self, count: u64) {
+        self.retries.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn broke_off(&self) {
+        self.outages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn refilled(&self) {
+        self.refills.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_held(&self, count: usize) {
+        self.held.store(count as u64, Ordering::SeqCst);
+    }
+
+    pub(super) fn read(&self, dirty: u64, lag_ms: u64) -> RedisStats {
+        RedisStats {
+            connected: self.connected.load(Ordering::Relaxed),
+            filled: self.filled.load(Ordering::Relaxed),
+            writes: self.writes.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            outages: self.outages.load(Ordering::Relaxed),
+            refills: self.refills.load(Ordering::Relaxed),
+            dirty: dirty + self.held.load(Ordering::SeqCst),
+            lag_ms,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which persons have changed since they were last written to Redis.
+//!
+//! A set of places in the table, never a queue of writes: however long Redis is away, a person is
+//! in it once. Off until a writer asks for it; then nothing is marked and nothing is kept.
+use super::View;
+use super::shard::{Entry, Exits};
+use crate::limits::TABLE_SHARDS;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// One entry to be written.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) shard: usize,
+    pub(crate) slot: u32,
+    pub(crate) entry: Entry,
+    pub(crate) exits: Exits,
+}
+
+/// Where a walk over all entries stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sweep {
+    pub(super) shard: usize,
+    pub(super) slot: usize,
+}
+
+impl Sweep {
+    pub(crate) fn is_over(&self) -> bool {
+        self.shard >= TABLE_SHARDS
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    on: AtomicBool,
+    count: AtomicU64,
+    /// When the set last became non-empty.
+    since_ms: AtomicI64,
+    /// The shard from which the next work is taken first.
+    turn: AtomicUsize,
+    changed: Notify,
+}
+
+impl Dirty {
+    pub(super) fn is_on(&self) -> bool {
+        // Ordered by the shard's lock: a publication that misses the switch was finished before
+        // the first walk came by.
+        self.on.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn marked(&self, newly: bool, now_ms: i64) {
+        if newly && self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.since_ms.store(now_ms, Ordering::Relaxed);
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl View {
+    /// Starts marking changed persons. What was published before is found by a [`Sweep`].
+    pub(crate) fn mark_changes(&self) {
+        self.dirty.on.store(true, Ordering::SeqCst);
+    }
+
+    /// How many persons are marked.
+    pub(crate) fn dirty_count(&self) -> u64 {
+        self.dirty.count.load(Ordering::Relaxed)
+    }
+
+    /// For how long something has been marked, in milliseconds; 0 if nothing is.
+    pub(crate) fn dirty_for_ms(&self, now_ms: i64) -> u64 {
+        if self.dirty_count() == 0 {
+            return 0;
+        }
+        let since = self.dirty.since_ms.load(Ordering::Relaxed);
+        u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0)
+    }
+
+    /// Waits until the empty set gets its first person.
+    pub(crate) async fn dirtied(&self) {
+        self.dirty.changed.notified().await;
+    }
+
+    /// Takes up to `limit` marked persons, each shard in its turn, oldest first within a shard.
+    pub(crate) fn take_dirty(&self, limit: usize) -> Vec<Work> {
+        let mut out = Vec::new();
+        let first = self.dirty.turn.load(Ordering::Relaxed);
+        for step in 0..TABLE_SHARDS {
+            let index = (first + step) % TABLE_SHARDS;
+            if out.len() == limit || self.dirty_count() == out.len() as u64 {
+                self.dirty.turn.store(index, Ordering::Relaxed);
+                break;
+            }
+            self.shards[index].write().take_dirty(index, limit - out.len(), &mut out);
+        }
+        self.dirty.count.fetch_sub(out.len() as u64, Ordering::Relaxed);
+        out
+    }
+
+    /// Takes up to `limit` persons in the order of the table; those marked only if `all`.
+    pub(crate) fn sweep(&self, sweep: &mut Sweep, limit: usize, all: bool) -> Vec<Work> {
+        let mut out = Vec::new();
+        while !sweep.is_over() && out.len() < limit {
+            let mut shard = self.shards[sweep.shard].write();
+            let room = limit - out.len();
+            sweep.slot = shard.sweep(*sweep, room, all, &mut out);
+            if sweep.slot >= shard.len() {
+                *sweep = Sweep { shard: sweep.shard + 1, slot: 0 };
+            }
+        }
+        out
+    }
+
+    /// Marks again what could not be written.
+    pub(crate) fn put_back(&self, works: impl IntoIterator<Item = Work>) {
+        let now_ms = self.now_ms();
+        for work in works {
+            let newly = self.shards[work.shard].write().put_back(work.slot, work.exits);
+            self.dirty.marked(newly, now_ms);
+        }
+    }
+}

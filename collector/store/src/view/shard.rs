@@ -1,0 +1,234 @@
+//! The table of persons: what is known under each member text, in shards by its hash.
+//!
+//! Nothing is ever removed from a shard, so a position in it stays what it is. Scans, refills and
+//! the marks of changed persons rely on that.
+use super::dirty::{Sweep, Work};
+use hashbrown::{HashMap, HashTable};
+use sillage_model::{PersonKey, Profile, SegmentIndex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What is known under a member text.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// A person, or a device that is not linked.
+    Person(Arc<Profile>),
+    /// A device that belongs to a person.
+    Linked(Arc<Link>),
+}
+
+/// Whose device it is.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) device: PersonKey,
+    pub(crate) person: PersonKey,
+}
+
+impl Entry {
+    pub(crate) fn member(&self) -> &PersonKey {
+        match self {
+            Self::Person(profile) => &profile.member,
+            Self::Linked(link) => &link.device,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    entry: Entry,
+    dirty: bool,
+}
+
+/// How many of what are in a shard.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) persons: u64,
+    pub(crate) devices: u64,
+    pub(crate) linked: u64,
+}
+
+/// What became of an entry that was put.
+#[derive(Debug)]
+pub(crate) enum Put {
+    /// It is in, at this place; the profile that was there before is given back.
+    Done { slot: u32, before: Option<Arc<Profile>> },
+    /// What is there is as new or newer.
+    Refused,
+}
+
+/// Exits that Redis has not been told of: segment and time.
+pub(crate) type Exits = Vec<(SegmentIndex, i64)>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    slots: Vec<Slot>,
+    by_member: HashTable<u32>,
+    counts: Counts,
+    /// Places of changed entries, oldest change first; each marked in its slot and here once.
+    dirty: VecDeque<u32>,
+    exits: HashMap<u32, Exits, foldhash::fast::RandomState>,
+}
+
+impl Shard {
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn entry(&self, hash: u64, member: &str) -> Option<&Entry> {
+        self.find(hash, member).map(|slot| &self.slots[slot as usize].entry)
+    }
+
+    /// The profiles of all persons and unlinked devices.
+    pub(crate) fn profiles(&self) -> Vec<Arc<Profile>> {
+        let profile = |slot: &Slot| match &slot.entry {
+            Entry::Person(profile) => Some(Arc::clone(profile)),
+            Entry::Linked(_) => None,
+        };
+        self.slots.iter().filter_map(profile).collect()
+    }
+
+    pub(crate) fn entry_at(&self, slot: usize) -> Option<&Entry> {
+        self.slots.get(slot).map(|slot| &slot.entry)
+    }
+
+    /// Puts a profile unless what is there is as new, or the device is linked to a person.
+    pub(crate) fn put_profile(
+        &mut self,
+        hash: u64,
+        profile: Arc<Profile>,
+        rehash: impl Fn(&str) -> u64,
+    ) -> Put {
+        let Some(slot) = self.find(hash, profile.member.as_str()) else {
+            let counted = if profile.member.is_user() {
+                &mut self.counts.persons
+            } else {
+                &mut self.counts.devices
+            };
+            *counted += 1;
+            return Put::Done {
+                slot: self.add(hash, Entry::Person(profile), rehash),
+                before: None,
+            };
+        };
+        match &mut self.slots[slot as usize].entry {
+            Entry::Person(there) if there.version < profile.version => {
+                Put::Done { slot, before: Some(std::mem::replace(there, profile)) }
+            }
+            Entry::Person(_) | Entry::Linked(_) => Put::Refused,
+        }
+    }
+
+    /// Makes a device belong to a person. `overrule` says whether that undoes an earlier link.
+    pub(crate) fn put_link(
+        &mut self,
+        hash: u64,
+        link: Link,
+        overrule: bool,
+        rehash: impl Fn(&str) -> u64,
+    ) -> Put {
+        let Some(slot) = self.find(hash, link.device.as_str()) else {
+            self.counts.devices += 1;
+            self.counts.linked += 1;
+            let entry = Entry::Linked(Arc::new(link));
+            return Put::Done { slot: self.add(hash, entry, rehash), before: None };
+        };
+        let entry = &mut self.slots[slot as usize].entry;
+        match entry {
+            Entry::Linked(there) if !overrule || there.person == link.person => Put::Refused,
+            Entry::Linked(_) => {
+                *entry = Entry::Linked(Arc::new(link));
+                Put::Done { slot, before: None }
+            }
+            Entry::Person(profile) => {
+                let before = Some(Arc::clone(profile));
+                *entry = Entry::Linked(Arc::new(link));
+                self.counts.linked += 1;
+                self.exits.remove(&slot);
+                Put::Done { slot, before }
+            }
+        }
+    }
+
+    /// Marks an entry as changed; true if it was not marked before.
+    pub(crate) fn mark(&mut self, slot: u32) -> bool {
+        let marked = &mut self.slots[slot as usize].dirty;
+        let fresh = !std::mem::replace(marked, true);
+        if fresh {
+            self.dirty.push_back(slot);
+        }
+        fresh
+    }
+
+    /// Remembers exits for the writer; the latest of a segment counts.
+    pub(crate) fn remember(&mut self, slot: u32, exits: impl Iterator<Item = (SegmentIndex, i64)>) {
+        for (segment, at) in exits {
+            let known = self.exits.entry(slot).or_default();
+            match known.iter_mut().find(|(s, _)| *s == segment) {
+                Some(there) => there.1 = there.1.max(at),
+                None => known.push((segment, at)),
+            }
+        }
+    }
+
+    /// Takes marked entries, oldest first, and unmarks them.
+    pub(crate) fn take_dirty(&mut self, shard: usize, limit: usize, out: &mut Vec<Work>) {
+        for _ in 0..limit {
+            let Some(slot) = self.dirty.pop_front() else { return };
+            self.slots[slot as usize].dirty = false;
+            out.push(self.work(shard, slot));
+        }
+    }
+
+    /// Takes up to `limit` entries from a place on, those marked only if `all`; gives the next
+    /// place.
+    pub(crate) fn sweep(
+        &mut self,
+        from: Sweep,
+        limit: usize,
+        all: bool,
+        out: &mut Vec<Work>,
+    ) -> usize {
+        let mut at = from.slot;
+        let enough = out.len() + limit;
+        while at < self.slots.len() && out.len() < enough {
+            if all || !self.slots[at].dirty {
+                out.push(self.work(from.shard, to_slot(at)));
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// Gives back what could not be written; true if it is newly marked.
+    pub(crate) fn put_back(&mut self, slot: u32, exits: Exits) -> bool {
+        self.remember(slot, exits.into_iter());
+        self.mark(slot)
+    }
+
+    fn work(&mut self, shard: usize, slot: u32) -> Work {
+        let entry = self.slots[slot as usize].entry.clone();
+        Work { shard, slot, entry, exits: self.exits.remove(&slot).unwrap_or_default() }
+    }
+
+    fn find(&self, hash: u64, member: &str) -> Option<u32> {
+        let same = |&slot: &u32| self.slots[slot as usize].entry.member().as_str() == member;
+        self.by_member.find(hash, same).copied()
+    }
+
+    fn add(&mut self, hash: u64, entry: Entry, rehash: impl Fn(&str) -> u64) -> u32 {
+        let slot = to_slot(self.slots.len());
+        self.slots.push(Slot { entry, dirty: false });
+        let slots = &self.slots;
+        let hash_of = |&slot: &u32| rehash(slots[slot as usize].entry.member().as_str());
+        self.by_member.insert_unique(hash, slot, hash_of);
+        slot
+    }
+}
+
+fn to_slot(index: usize) -> u32 {
+    u32::try_from(index).expect("a shard holds fewer than 2^32 persons")
+}

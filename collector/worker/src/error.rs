@@ -1,0 +1,33 @@
+use sillage_eventlog::LogError;
+use sillage_model::Corrupt;
+use sillage_store::StoreError;
+
+/// Why a worker stopped. Its partitions stand still from then on: visible lag, never a skipped fact.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The log cannot be read on or appended to; the text says where.
+    #[error("the log cannot be used")]
+    Log(#[from] LogError),
+    /// States cannot be loaded or committed.
+    #[error("the state store cannot be used")]
+    Store(#[from] StoreError),
+    /// A fact or a state in the log or in the store is damaged.
+    #[error("{what} of {whose} cannot be read")]
+    Unreadable {
+        /// A fact or a state.
+        what: &'static str,
+        /// The person or device.
+        whose: String,
+        /// What is wrong with the bytes.
+        source: Corrupt,
+    },
+    /// The operating system refused a thread.
+    #[error("cannot start the thread of worker {index}")]
+    Thread {
+        /// Which worker.
+        index: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

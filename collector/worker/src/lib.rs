@@ -1,0 +1,28 @@
+//! A partition group's loop: read the log, fold, publish, fire timers, checkpoint.
+//!
+//! This is the only caller of the engine and the only owner of records. It knows order, cursors and
+//! when to wake; it knows no HTTP, no wire shapes, no Redis and no rule.
+//!
+//! The path of one fact: [`EventLog::read`](sillage_eventlog::EventLog::read) → `fold` →
+//! [`View::publish`](sillage_store::View::publish), and some seconds later a checkpoint.
+
+mod checkpoint;
+mod counts;
+mod error;
+mod fold;
+mod identity;
+mod limits;
+mod persons;
+mod replay;
+mod reset;
+mod run;
+mod stats;
+mod wakes;
+
+pub use error::WorkerError;
+pub use limits::WorkerConfig;
+pub use reset::reset;
+pub(crate) use reset::derived_before;
+pub use replay::{Comparison, Replayed, replay};
+pub use run::{Parts, WorkerHandle, spawn};
+pub use stats::WorkerStats;

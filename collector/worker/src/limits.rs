@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+/// How one worker of a project behaves.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// How many partitions the project has; fixed when its data directory was made.
+    pub partitions: u16,
+    /// Which worker this is, from 0. It owns the partitions `p` with `p % count == index`.
+    pub index: u16,
+    /// How many workers the project has.
+    pub count: u16,
+    /// The number of this state since the data directory was made; grows with each rebuild.
+    pub generation: u32,
+    /// At most this long after a change is its person's state in the store. Longer costs less, and
+    /// more log to fold again after a crash. Default 30 s.
+    pub checkpoint_every: Duration,
+}
+
+impl WorkerConfig {
+    /// The only worker of a project with the embedded number of partitions.
+    #[must_use]
+    pub fn single() -> Self {
+        Self {
+            partitions: sillage_model::PARTITIONS_EMBEDDED,
+            index: 0,
+            count: 1,
+            generation: 1,
+            checkpoint_every: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Bytes of log read in one go. Larger batches coalesce more changes of one person into one
+/// publication; smaller ones are readable sooner. One group commit is at most 4 MiB.
+pub(crate) const READ_BYTES: usize = 1 << 20;
+
+/// Longest sleep while nothing happens, so that a stop request and a clock that was set are noticed.
+pub(crate) const IDLE_WAIT: Duration = Duration::from_millis(50);
+
+/// Persons whose timers are fired before the log is looked at again, so that a flood of deadlines
+/// does not hold up events. At 1 µs to 10 µs each this is a few tens of milliseconds.
+pub(crate) const WAKES_PER_TURN: usize = 4_096;
+
+/// Dirty persons at which a checkpoint starts before its time, so that it stays small in memory.
+pub(crate) const CHECKPOINT_DIRTY: usize = 200_000;
+
+/// Different event names counted per partition; further ones are counted together as `(other)`.
+pub(crate) const EVENT_NAMES: usize = 2_000;
+
+/// Wait before an append of a derived fact is tried again while the log is overloaded.
+pub(crate) const RETRY_WAIT: Duration = Duration::from_millis(20);

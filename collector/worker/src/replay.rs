@@ -1,0 +1,198 @@
+//! The state again, from the log alone, and its comparison with the state that was kept.
+use crate::WorkerError;
+use crate::fold::Folder;
+use sillage_engine::{Plan, Record};
+use sillage_eventlog::{Cursor, EventLog};
+use sillage_model::{Corrupt, Partition, SegmentIndex};
+use sillage_store::PersonStore;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Log read between two reports of progress.
+const STEP_BYTES: usize = 4 << 20;
+/// How many differing persons are named; all are counted.
+const NAMED_MAX: usize = 20;
+
+/// The state that the log's facts make.
+#[derive(Debug)]
+pub struct Replayed {
+    folder: Folder,
+}
+
+/// How a replayed state compares with the stored one.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// Persons and devices in the store.
+    pub stored: u64,
+    /// Persons and devices that the replay made.
+    pub replayed: u64,
+    /// Bytes of state compared.
+    pub bytes: u64,
+    /// Those whose state differs in any byte, or that only one side has.
+    pub differ: u64,
+    /// Those with equal state but other memberships at the same instant.
+    pub members_differ: u64,
+    /// The first of either, by name.
+    pub named: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether both sides are the same, byte for byte and segment for segment.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.differ == 0 && self.members_differ == 0
+    }
+}
+
+/// Folds the log from its beginning into fresh states.
+///
+/// Stops before the cursors in `until_cursor` (what the store holds), and leaves out facts received
+/// after `until`, if given. `progress` hears the position after each step.
+///
+/// # Errors
+/// [`WorkerError`] if the log cannot be read or holds a damaged fact.
+///
+/// # Cost
+/// The whole state in memory; about as fast as the engine folds.
+pub fn replay<L: EventLog>(
+    plan: &Arc<Plan>,
+    log: &L,
+    until_cursor: &[(Partition, u64)],
+    until: Option<i64>,
+    progress: &mut dyn FnMut(Cursor),
+) -> Result<Replayed, WorkerError> {
+    let partitions = sillage_model::PARTITIONS_EMBEDDED;
+    let mut folder = Folder::new(Arc::clone(plan), partitions);
+    let mut ends = vec![u64::MAX; usize::from(partitions)];
+    for &(partition, end) in until_cursor {
+        ends[usize::from(partition.0)] = end;
+    }
+    let mut cursor = log.oldest();
+    loop {
+        let mut failed = None;
+        let next = log.read(cursor, STEP_BYTES, &mut |record| {
+            let kept = ends.get(usize::from(record.partition.0));
+            let in_time = until.is_none_or(|until| received_before(&record, until));
+            if failed.is_none() && in_time && kept.is_some_and(|&end| record.block.0 < end) {
+                failed = folder.fold(&record).err();
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        // What the fold derives was derived before, and lies further on in the log.
+        drop(folder.derived.take());
+        folder.persons.unpublished.clear();
+        progress(next);
+        if next == cursor {
+            return Ok(Replayed { folder });
+        }
+        cursor = next;
+    }
+}
+
+fn received_before(record: &sillage_eventlog::LogRecord<'_>, until: i64) -> bool {
+    let shared = sillage_model::SharedContexts::from_bytes(record.shared);
+    // A damaged fact is left for the fold to report.
+    sillage_model::Fact::decode(shared, record.body).map_or(true, |fact| fact.received.0 <= until)
+}
+
+impl Replayed {
+    /// Facts folded.
+    #[must_use]
+    pub fn facts(&self) -> u64 {
+        self.folder.tally.facts
+    }
+
+    /// Sessions of all persons.
+    #[must_use]
+    pub fn sessions(&self) -> i64 {
+        self.folder.tally.sessions
+    }
+
+    /// Persons and unlinked devices.
+    #[must_use]
+    pub fn persons(&self) -> u64 {
+        self.folder.persons.iter().filter(|p| p.record.linked_to().is_none()).count() as u64
+    }
+
+    /// Members of each segment at `now`, in the plan's order.
+    pub fn members_at(&mut self, now: i64) -> BTreeMap<SegmentIndex, u64> {
+        let plan = Arc::clone(&self.folder.plan);
+        let mut counts = BTreeMap::new();
+        for slot in self.folder.persons.slots() {
+            let person = self.folder.persons.at(slot);
+            let record = advanced(&mut person.record, &plan, now);
+            for membership in record.members() {
+                *counts.entry(membership.segment).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Compares with what `store` holds, both looked at as of `now`.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if the store cannot be read or holds a damaged state.
+    pub fn compare(
+        &mut self,
+        store: &dyn PersonStore,
+        now: i64,
+    ) -> Result<Comparison, WorkerError> {
+        let plan = Arc::clone(&self.folder.plan);
+        let partitions: Vec<Partition> = (0..self.folder.partitions).map(Partition).collect();
+        let mut found = Comparison { replayed: self.folder.persons.len(), ..Comparison::default() };
+        let mut failed: Option<(String, Corrupt)> = None;
+        store.load(&partitions, &mut |partition, member, bytes| {
+            found.stored += 1;
+            match Record::decode(bytes) {
+                Ok(kept) => self.compare_one(&plan, (partition, member), kept, now, &mut found),
+                Err(source) => failed = Some((member.to_owned(), source)),
+            }
+        })?;
+        if let Some((whose, source)) = failed {
+            return Err(WorkerError::Unreadable { what: "the state", whose, source });
+        }
+        found.differ += found.replayed.saturating_sub(found.stored);
+        Ok(found)
+    }
+
+    fn compare_one(
+        &mut self,
+        plan: &Plan,
+        (partition, member): (Partition, &str),
+        mut kept: Record,
+        now: i64,
+        found: &mut Comparison,
+    ) {
+        let known = self.folder.persons.len();
+        let Some(slot) = self.folder.persons.slot(member, partition) else {
+            found.differ += 1;
+            return;
+        };
+        let only_stored = self.folder.persons.len() > known;
+        let made = advanced(&mut self.folder.persons.at(slot).record, plan, now);
+        let kept = advanced(&mut kept, plan, now);
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        made.state_bytes(&mut left);
+        kept.state_bytes(&mut right);
+        found.bytes += right.len() as u64;
+        let same_segments =
+            made.members().iter().map(|m| m.segment).eq(kept.members().iter().map(|m| m.segment));
+        if only_stored || left != right {
+            found.differ += 1;
+        } else if !same_segments {
+            found.members_differ += 1;
+        } else {
+            return;
+        }
+        if found.named.len() < NAMED_MAX {
+            found.named.push(member.to_owned());
+        }
+    }
+}
+
+fn advanced<'r>(record: &'r mut Record, plan: &Plan, now: i64) -> &'r Record {
+    record.advance(plan, now, &mut Vec::new());
+    record
+}

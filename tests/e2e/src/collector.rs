@@ -1,0 +1,164 @@
+use crate::{Http, Resp, until};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The collector's binary: `SILLAGE_BIN`, else the one built beside this test.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SILLAGE_BIN") {
+        return path.into();
+    }
+    let me = std::env::current_exe().expect("a test has a path");
+    let beside = me.parent().and_then(Path::parent).expect("tests lie in target/…/deps");
+    let path = beside.join("sillage");
+    assert!(path.exists(), "{} is not built: cargo build -p sillage-server", path.display());
+    path
+}
+
+/// What the tests' project is called, and what it is opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Project;
+
+impl Project {
+    /// Its name.
+    pub const NAME: &str = "shop";
+    /// Its write key.
+    pub const WRITE_KEY: &str = "wk_test";
+    /// Its read token.
+    pub const READ_TOKEN: &str = "rt_test";
+}
+
+/// A collector that runs as a process, in a folder that outlives its restarts.
+#[derive(Debug)]
+pub struct Collector {
+    child: Option<Child>,
+    folder: PathBuf,
+    /// Where HTTP is.
+    pub http: SocketAddr,
+    /// Where the Redis protocol is.
+    pub resp: SocketAddr,
+}
+
+impl Collector {
+    /// Writes a configuration with these rules (TOML that goes on after the project's keys) and
+    /// starts the collector. `redis_url` may be empty.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    #[must_use]
+    pub fn start(folder: &Path, redis_url: &str, rules: &str) -> Self {
+        let (http, resp) = (free_port(), free_port());
+        let config = format!(
+            "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n\
+             [redis]\nlisten = \"{resp}\"\nurl = \"{redis_url}\"\n\
+             [[project]]\nname = \"{}\"\nwrite_keys = [\"{}\"]\nread_tokens = [\"{}\"]\n{rules}\n",
+            folder.join("data").display(),
+            Project::NAME,
+            Project::WRITE_KEY,
+            Project::READ_TOKEN,
+        );
+        std::fs::write(folder.join("sillage.toml"), config).expect("the folder is writable");
+        let mut collector = Self { child: None, folder: folder.to_owned(), http, resp };
+        collector.restart();
+        collector
+    }
+
+    /// Starts it again in the same folder, after it was killed or stopped.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    pub fn restart(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("collector.log"))
+            .expect("the folder is writable");
+        let child = Command::new(binary())
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder.join("sillage.toml"))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        self.child = Some(child);
+        let address = self.http;
+        until("the collector to be ready", || {
+            TcpStream::connect(address).ok()?;
+            (Http::connect(address).get("/readyz", "").status == 200).then_some(())
+        });
+    }
+
+    /// Kills it as a power button would.
+    ///
+    /// # Panics
+    /// If it was not running.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it can be waited for");
+    }
+
+    /// Asks it to stop (SIGTERM) and waits; whether it ended well.
+    ///
+    /// # Panics
+    /// If it was not running.
+    pub fn stop(&mut self) -> bool {
+        let mut child = self.child.take().expect("it runs");
+        let asked = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(asked.expect("kill runs").success());
+        child.wait().expect("it can be waited for").success()
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("sillage.toml")
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("collector.log")).unwrap_or_default()
+    }
+
+    /// A new connection to HTTP.
+    #[must_use]
+    pub fn http(&self) -> Http {
+        Http::connect(self.http)
+    }
+
+    /// A new connection to the Redis face.
+    #[must_use]
+    pub fn resp(&self) -> Resp {
+        Resp::connect(self.resp)
+    }
+
+    /// Waits until everything that was answered is readable.
+    pub fn settle(&self) {
+        let mut http = self.http();
+        until("the lag to end", || {
+            let summary = http.get("/v1/summary", Project::READ_TOKEN).json();
+            (summary["lag_ms"] == 0).then_some(())
+        });
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself; then there is nothing to kill.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+pub(crate) fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
+    listener.local_addr().expect("a bound socket has an address")
+}

@@ -1,0 +1,35 @@
+//! What every end-to-end test needs: the real binary as a process, and small blocking clients for
+//! its HTTP and Redis faces. Nothing here knows how the collector works inside.
+
+mod collector;
+mod http;
+mod redis;
+
+pub use collector::{Collector, Project, binary};
+pub use http::{Answer, Http};
+pub use redis::{RedisServer, Reply, Resp};
+
+/// Milliseconds since the epoch.
+///
+/// # Panics
+/// If the clock is before 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.expect("after 1970").as_millis()).expect("this century")
+}
+
+/// Asks until `ask` gives something or a minute is over.
+///
+/// # Panics
+/// If nothing came; `what` says what was waited for.
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(started.elapsed().as_secs() < 60, "waited 60 s for {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
