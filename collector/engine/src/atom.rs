@@ -78,7 +78,7 @@ impl<'a> Atom<'a> {
         } else {
             (None, None)
         };
-        let revenue = if uses.is_conversion { micros(fact.props.get("revenue")) } else { 0 };
+        let revenue = if uses.is_conversion { revenue_of(fact.props) } else { 0 };
         Self {
             at: fact.at.0,
             tie,
@@ -102,6 +102,13 @@ pub(crate) fn view_of(fact: &Fact<'_>) -> Option<View> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     let engaged_ms = engaged_ms.clamp(0.0, f64::from(ENGAGED_MS_MAX)) as u32;
     Some(View { id: hash_of(&[fact.device, id]), engaged_ms })
+}
+
+/// What a conversion brought in: `revenue`, else `total`, the order's sum with taxes and shipping.
+/// Source: the e-commerce events that clients send have either.
+fn revenue_of(props: Map<'_>) -> i64 {
+    let number = |key| props.get(key).filter(|value| value.as_number().is_some());
+    micros(number("revenue").or_else(|| number("total")))
 }
 
 /// A number in millionths, half away from zero; 0 if it is none.

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn partitions_are_frozen() {
         // These values are on users' disks: a change here moves persons away from their state.
-        let got: alloc::vec::Vec<u16> =
+        let got: Vec<u16> =
             ["u:1", "u:42", "a:", "a:Zoë"].iter().map(|m| partition_of(m, 64).0).collect();
         assert_eq!(got, GOLDEN_PARTITIONS);
         assert_eq!(partition_of("u:1", 1), Partition(0));

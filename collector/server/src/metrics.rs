@@ -10,10 +10,7 @@ use sillage_ingest::SignalSnapshot;
 use std::fmt;
 
 /// All numbers now.
-pub(crate) fn render(
-    projects: &[Watched],
-    ingest: &SignalSnapshot,
-) -> Result<String, fmt::Error> {
+pub(crate) fn render(projects: &[Watched], ingest: &SignalSnapshot) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sillage");
     registry.register_collector(Box::new(Snapshot::take(projects, ingest)));
     let mut text = String::new();
@@ -60,9 +57,8 @@ impl Snapshot {
         add("worker_wakes", "Deadlines fired", true, sum(|s| s.wakes()));
         add("worker_profiles_published", "Profiles published", true, sum(|s| s.published()));
         add("worker_checkpoints", "Checkpoints committed", true, sum(|s| s.checkpoints()));
-        let late = each(&|p| {
-            p.progress.stats().iter().map(|s| s.wake_late_ms_max()).max().unwrap_or(0)
-        });
+        let late =
+            each(&|p| p.progress.stats().iter().map(|s| s.wake_late_ms_max()).max().unwrap_or(0));
         add("worker_wake_late_ms_max", "Largest delay of a deadline", false, late);
         let lag = each(&|p| p.progress.lag_ms());
         add("worker_lag_ms", "Age of the oldest event not yet readable", false, lag);

@@ -3,9 +3,13 @@
 use crate::config::{Config, Durability, ProjectConfig};
 use anyhow::{Context as _, bail};
 use sillage_engine::Plan;
-use sillage_eventlog::{Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig};
+use sillage_eventlog::{
+    Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig,
+};
 use sillage_model::PARTITIONS_EMBEDDED;
-use sillage_store::{FjallStore, PersonStore, SegmentLabel, StoreError, StoreMeta, View, ViewConfig};
+use sillage_store::{
+    FjallStore, PersonStore, SegmentLabel, StoreError, StoreMeta, View, ViewConfig,
+};
 use sillage_worker::{Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -142,6 +146,7 @@ impl Project {
         Progress {
             stats: self.stats().cloned().collect(),
             events: self.workers.iter().map(WorkerHandle::events).collect(),
+            log: Arc::clone(&self.log),
             clock: self.clock.clone(),
             known_end: self.known_end,
         }
@@ -179,6 +184,7 @@ impl Project {
 pub(crate) struct Progress {
     stats: Vec<Arc<WorkerStats>>,
     events: Vec<Arc<parking_lot::Mutex<BTreeMap<String, u64>>>>,
+    log: Arc<FileLog>,
     clock: Clock,
     known_end: u64,
 }
@@ -186,8 +192,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// Age of the oldest event that is not yet readable, in milliseconds.
     pub(crate) fn lag_ms(&self) -> i64 {
-        let now = self.clock.now_ms();
-        self.stats.iter().map(|s| s.lag_ms(now)).max().unwrap_or(0)
+        let (now, end) = (self.clock.now_ms(), self.log.end().0);
+        // A worker that has not looked yet does not know that there is something new.
+        let lag = |s: &Arc<WorkerStats>| s.lag_ms(now).max(i64::from(s.cursor() < end));
+        self.stats.iter().map(lag).max().unwrap_or(0)
     }
 
     /// Whether everything that was known before the start is readable again.
@@ -246,7 +254,10 @@ fn prepare(
         None => {}
     }
     if log.oldest() > Cursor::START {
-        tracing::warn!(project = name, "the log no longer holds all of history; the state will not");
+        tracing::warn!(
+            project = name,
+            "the log no longer holds all of history; the state will not"
+        );
     }
     let generation = next_generation(known.map(|meta| meta.generation), now);
     let meta = StoreMeta { digest, generation, partitions: PARTITIONS_EMBEDDED };
@@ -311,9 +322,9 @@ fn new_view(project: &ProjectConfig, plan: &Plan, generation: u32, clock: &Clock
 /// The secret that turns a `messageId` into an event's id: drawn once for a data directory.
 fn id_key(path: &Path) -> anyhow::Result<[u8; 16]> {
     if let Ok(bytes) = std::fs::read(path) {
-        return bytes.try_into().map_err(|_| {
-            anyhow::anyhow!("{} is damaged: it must hold 16 bytes", path.display())
-        });
+        return bytes
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("{} is damaged: it must hold 16 bytes", path.display()));
     }
     let mut key = [0; 16];
     std::fs::File::open("/dev/urandom")

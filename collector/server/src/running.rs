@@ -11,11 +11,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use sillage_eventlog::{Clock, Cursor, DeadLetters, FileLog, ListOrder};
 use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
+use sillage_lookup::resp::{RespConfig, RespProject};
 use sillage_lookup::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
     SourceError, SummaryParts,
 };
-use sillage_lookup::resp::{RespConfig, RespProject};
 use sillage_store::RedisWriter;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -147,7 +147,10 @@ impl Running {
 
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts
 /// which are in no checkpoint yet.
-fn release_log(project: &Project, mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+fn release_log(
+    project: &Project,
+    mut stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
     let (log, progress) = (Arc::clone(&project.log), project.progress());
     async move {
         loop {
@@ -170,8 +173,7 @@ async fn start_resp(
         return Ok(None);
     }
     let address: SocketAddr = config.redis.listen.parse().context("redis.listen")?;
-    let listener =
-        accept::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let listener = accept::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     let served: BTreeMap<String, RespProject> = projects
         .iter()

@@ -125,9 +125,14 @@ pub(crate) fn collect(folder: &mut Folder, owned: &[Partition], cursor: u64) -> 
         person.record.encode(&mut bytes);
         upserts.push((person.partition, person.key.as_str().into(), bytes));
     }
-    Checkpoint {
-        upserts,
-        cursors: owned.iter().map(|&p| (p, cursor)).collect(),
-        notes: folder.counts.take_notes(),
-    }
+    let mut notes = folder.counts.take_notes();
+    let received = folder.received.to_le_bytes().to_vec();
+    notes.extend(owned.iter().map(|&p| (received_note(p), received.clone())));
+    Checkpoint { upserts, cursors: owned.iter().map(|&p| (p, cursor)).collect(), notes }
+}
+
+/// Under which name it is noted where the log's own clock stood for a partition's states: they are
+/// shown as of then, until the log's tail is folded.
+pub(crate) fn received_note(partition: Partition) -> String {
+    format!("received/{}", partition.0)
 }

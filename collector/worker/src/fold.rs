@@ -5,9 +5,7 @@ use crate::persons::Persons;
 use crate::wakes::Wakes;
 use sillage_engine::{Plan, Record};
 use sillage_eventlog::LogRecord;
-use sillage_model::{
-    EventId, Fact, FactKind, Partition, PersonKey, SharedContexts, Transition,
-};
+use sillage_model::{EventId, Fact, FactKind, Partition, PersonKey, SharedContexts, Transition};
 use std::sync::Arc;
 
 /// Everything of a worker that facts and time change; it touches neither log nor store.

@@ -3,9 +3,7 @@
 //! Their ids are functions of the id of the fact they come from: when a crash makes the worker
 //! derive them again, the log recognises them and does not append them twice.
 use sillage_eventlog::{Append, AppendRecord};
-use sillage_model::{
-    EventId, Fact, FactKind, Map, PersonKey, SharedContextsWriter, partition_of,
-};
+use sillage_model::{EventId, Fact, FactKind, Map, PersonKey, SharedContextsWriter, partition_of};
 
 /// Odd, so that multiplying by it is a bijection on 128 bits: two originals never share a derived
 /// id. The digits are those of the golden ratio's fraction.
@@ -151,4 +149,3 @@ mod tests {
         assert_ne!(derived_id(EventId(7), ABSORB), derived_id(EventId(7), FORWARD));
     }
 }
-

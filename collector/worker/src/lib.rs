@@ -21,8 +21,8 @@ mod wakes;
 
 pub use error::WorkerError;
 pub use limits::WorkerConfig;
-pub use reset::reset;
-pub(crate) use reset::derived_before;
 pub use replay::{Comparison, Replayed, replay};
+pub(crate) use reset::derived_before;
+pub use reset::reset;
 pub use run::{Parts, WorkerHandle, spawn};
 pub use stats::WorkerStats;

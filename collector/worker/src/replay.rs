@@ -146,7 +146,11 @@ impl Replayed {
         store.load(&partitions, &mut |partition, member, bytes| {
             found.stored += 1;
             match Record::decode(bytes) {
-                Ok(kept) => self.compare_one(&plan, (partition, member), kept, now, &mut found),
+                Ok(mut kept) => {
+                    kept.advance(&plan, now, &mut Vec::new());
+                    let made = self.made(&plan, (partition, member), now);
+                    found.add(member, made, &kept);
+                }
                 Err(source) => failed = Some((member.to_owned(), source)),
             }
         })?;
@@ -157,37 +161,41 @@ impl Replayed {
         Ok(found)
     }
 
-    fn compare_one(
+    /// The record that the replay made of a member, as of `now`; `None` if it knows none.
+    fn made(
         &mut self,
         plan: &Plan,
         (partition, member): (Partition, &str),
-        mut kept: Record,
         now: i64,
-        found: &mut Comparison,
-    ) {
+    ) -> Option<&Record> {
         let known = self.folder.persons.len();
-        let Some(slot) = self.folder.persons.slot(member, partition) else {
-            found.differ += 1;
-            return;
-        };
-        let only_stored = self.folder.persons.len() > known;
-        let made = advanced(&mut self.folder.persons.at(slot).record, plan, now);
-        let kept = advanced(&mut kept, plan, now);
+        let slot = self.folder.persons.slot(member, partition)?;
+        let is_new = self.folder.persons.len() > known;
+        let record = advanced(&mut self.folder.persons.at(slot).record, plan, now);
+        (!is_new).then_some(record)
+    }
+}
+
+impl Comparison {
+    fn add(&mut self, member: &str, made: Option<&Record>, kept: &Record) {
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        made.state_bytes(&mut left);
         kept.state_bytes(&mut right);
-        found.bytes += right.len() as u64;
-        let same_segments =
-            made.members().iter().map(|m| m.segment).eq(kept.members().iter().map(|m| m.segment));
-        if only_stored || left != right {
-            found.differ += 1;
-        } else if !same_segments {
-            found.members_differ += 1;
-        } else {
-            return;
+        self.bytes += right.len() as u64;
+        let segments = |record: &Record| record.members().iter().map(|m| m.segment).collect();
+        let known: Vec<SegmentIndex> = segments(kept);
+        match made {
+            Some(made) => {
+                made.state_bytes(&mut left);
+                if left == right && segments(made) == known {
+                    return;
+                }
+                self.members_differ += u64::from(left == right);
+                self.differ += u64::from(left != right);
+            }
+            None => self.differ += 1,
         }
-        if found.named.len() < NAMED_MAX {
-            found.named.push(member.to_owned());
+        if self.named.len() < NAMED_MAX {
+            self.named.push(member.to_owned());
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::checkpoint::{self, Checkpointer};
+use crate::checkpoint::{self, Checkpointer, received_note};
 use crate::counts::note_name;
 use crate::fold::Folder;
 use crate::limits::{CHECKPOINT_DIRTY, IDLE_WAIT, READ_BYTES, RETRY_WAIT, WAKES_PER_TURN};
@@ -79,19 +79,16 @@ pub fn spawn<L: EventLog>(
     let index = config.index;
     let name = format!("worker-{index}");
     let thread_error = |source| WorkerError::Thread { index, source };
-    let checkpointer =
-        Checkpointer::start(&name, Arc::clone(&parts.store), Arc::clone(&stats))
-            .map_err(thread_error)?;
+    let checkpointer = Checkpointer::start(&name, Arc::clone(&parts.store), Arc::clone(&stats))
+        .map_err(thread_error)?;
     let mut worker = Worker::load(config, parts, checkpointer)?;
     worker.stats = Arc::clone(&stats);
     worker.events = Arc::clone(&events);
     worker.stop = Arc::clone(&stop);
     worker.publish();
     worker.folder.counts.drain_into(&mut worker.events.lock());
-    let thread = std::thread::Builder::new()
-        .name(name)
-        .spawn(move || worker.run())
-        .map_err(thread_error)?;
+    let thread =
+        std::thread::Builder::new().name(name).spawn(move || worker.run()).map_err(thread_error)?;
     Ok(WorkerHandle { stop, stats, events, thread })
 }
 
@@ -139,6 +136,12 @@ impl<L: EventLog> Worker<L> {
             }
         }
         folder.derived_before = crate::derived_before(parts.store.as_ref(), config.partitions)?;
+        for &partition in &owned {
+            let noted = parts.store.note(&received_note(partition))?.unwrap_or_default();
+            if let Ok(bytes) = noted.try_into() {
+                folder.received = folder.received.max(i64::from_le_bytes(bytes));
+            }
+        }
         let mut done = vec![0; usize::from(config.partitions)];
         for &(partition, at) in &cursors {
             done[usize::from(partition.0)] = at;
@@ -146,7 +149,6 @@ impl<L: EventLog> Worker<L> {
         let first = owned.iter().map(|p| done[usize::from(p.0)]).min().unwrap_or(0);
         let cursor = Cursor(first).max(parts.log.oldest());
         folder.persons.unpublished.extend(folder.persons.slots());
-        folder.received = i64::MIN;
         Ok(Self {
             config,
             parts,
@@ -172,10 +174,8 @@ impl<L: EventLog> Worker<L> {
     }
 
     fn turns(&mut self) -> Result<(), WorkerError> {
-        let appends = Appends::new().map_err(|source| WorkerError::Thread {
-            index: self.config.index,
-            source,
-        })?;
+        let appends = Appends::new()
+            .map_err(|source| WorkerError::Thread { index: self.config.index, source })?;
         loop {
             let before = self.cursor;
             self.read(&appends)?;

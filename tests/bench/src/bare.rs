@@ -32,7 +32,8 @@ pub(crate) async fn serve(mode: Mode) -> anyhow::Result<()> {
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(mode, request));
             let io = TokioIo::new(stream);
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(io, service);
             // A client that goes away ends its connection; there is nothing to do about it.
             drop(connection.await);
         });
@@ -77,7 +78,8 @@ impl Inflate {
 }
 
 fn tree(json: &[u8]) -> u64 {
-    serde_json::from_slice::<serde_json::Value>(json).map_or(0, |v| v.as_object().map_or(0, |o| o.len() as u64))
+    serde_json::from_slice::<serde_json::Value>(json)
+        .map_or(0, |v| v.as_object().map_or(0, |o| o.len() as u64))
 }
 
 fn parse(json: &[u8]) -> u64 {

@@ -94,13 +94,25 @@ fn write_batch(
         sillage_wire::format_time_ms(now - 3_600_000 + i64::try_from(since).unwrap_or(0), &mut at);
         let id = format!("{:08x}-{batch:06x}-{index:02x}", id >> 32);
         let written = if hoisted {
-            write!(json, "{comma}{{\"type\":\"track\",\"event\":\"{name}\",\"messageId\":\"{id}\",\"timestamp\":\"{at}\",\"seq\":{index},\"properties\":{{")
+            write!(
+                json,
+                "{comma}{{\"type\":\"track\",\"event\":\"{name}\",\"messageId\":\"{id}\",\"timestamp\":\"{at}\",\"seq\":{index},\"properties\":{{"
+            )
         } else {
-            write!(json, "{comma}{{\"type\":\"track\",\"messageId\":\"ajs-{id}\",\"timestamp\":\"{at}\",\"anonymousId\":\"device-{person:08}\",\"userId\":\"user-{person:08}\",\"event\":\"{name}\",\"context\":{context},\"properties\":{{")
+            write!(
+                json,
+                "{comma}{{\"type\":\"track\",\"messageId\":\"ajs-{id}\",\"timestamp\":\"{at}\",\"anonymousId\":\"device-{person:08}\",\"userId\":\"user-{person:08}\",\"event\":\"{name}\",\"context\":{context},\"properties\":{{"
+            )
         };
         written.expect("a string takes all");
         let product = dice.roll(5_000);
-        let properties = write!(json, "\"product_id\":\"sku-{product:05}\",\"name\":\"Chaussure de course {product}\",\"category\":\"shoes\",\"price\":{}.{:02},\"quantity\":{quantity},\"currency\":\"EUR\",\"revenue\":{}}}}}", price / 100, price % 100, price * quantity / 100);
+        let properties = write!(
+            json,
+            "\"product_id\":\"sku-{product:05}\",\"name\":\"Chaussure de course {product}\",\"category\":\"shoes\",\"price\":{}.{:02},\"quantity\":{quantity},\"currency\":\"EUR\",\"revenue\":{}}}}}",
+            price / 100,
+            price % 100,
+            price * quantity / 100
+        );
         properties.expect("a string takes all");
     }
     json.push(']');

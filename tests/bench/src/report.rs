@@ -1,8 +1,8 @@
 //! One run: the bare servers, then the collector, then what the numbers say.
 use crate::corpus::Corpus;
 use crate::load::{self, Load, Plan, percentile};
-use crate::process::Server;
 use crate::probe;
+use crate::process::Server;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,7 +52,11 @@ pub(crate) async fn run(collector: &Path, plan: Plan, corpus: &Corpus) -> anyhow
     let next = AtomicUsize::new(0);
     let meeting = measure(&server, Plan { batches: corpus.warm, ..plan }, corpus, &next).await?;
     print("collector, every person new", &meeting)?;
-    line(&format!("collector: {:.0} MiB resident with {} persons", server.rss_mib()?, corpus.persons))?;
+    line(&format!(
+        "collector: {:.0} MiB resident with {} persons",
+        server.rss_mib()?,
+        corpus.persons
+    ))?;
     // Some bodies are kept for the load beside which latency is probed.
     let most = Plan { batches: (corpus.bodies.len() - corpus.warm) * 4 / 5, ..plan };
     let measured = measure(&server, most, corpus, &next).await?;

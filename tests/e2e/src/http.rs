@@ -63,18 +63,13 @@ impl Http {
     /// `POST /v1/batch` with the tests' write key; `None` if the connection broke, as it does when
     /// the collector is killed.
     pub fn batch(&mut self, body: &str) -> Option<Answer> {
-        let key = format!("content-type: application/json\r\nx-write-key: {}\r\n", Project::WRITE_KEY);
+        let key =
+            format!("content-type: application/json\r\nx-write-key: {}\r\n", Project::WRITE_KEY);
         self.send("POST", "/v1/batch", &key, body.as_bytes())
     }
 
     /// Any request; `headers` are whole lines.
-    pub fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &str,
-        body: &[u8],
-    ) -> Option<Answer> {
+    pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<Answer> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-length: {}\r\n\r\n",
             self.address,
@@ -102,7 +97,8 @@ impl Http {
         let status = lines.first()?.split(' ').nth(1)?.parse().ok()?;
         let length = lines.iter().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse::<usize>().ok())?
         });
         let mut body = vec![0; length.unwrap_or(0)];
         self.stream.read_exact(&mut body).ok()?;

@@ -144,7 +144,8 @@ impl RedisServer {
         let address = self.address;
         until("redis-server", || {
             TcpStream::connect(address).ok()?;
-            (Resp::connect(address).ask(&["PING"]) == Reply::Simple("PONG".to_owned())).then_some(())
+            (Resp::connect(address).ask(&["PING"]) == Reply::Simple("PONG".to_owned()))
+                .then_some(())
         });
     }
 

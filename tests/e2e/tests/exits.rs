@@ -45,7 +45,8 @@ fn a_thousand_armed_exits_come_on_time() {
             fields[at + 1].clone()
         };
         if field("change") == "exit" {
-            let written: i64 = id.text().split('-').next().and_then(|ms| ms.parse().ok()).expect("ms");
+            let written: i64 =
+                id.text().split('-').next().and_then(|ms| ms.parse().ok()).expect("ms");
             let deadline: i64 = field("at").parse().expect("ms");
             assert_eq!(deadline, seen_at[&field("id")] + WINDOW_MS, "the stamp is the deadline");
             late.push(written - deadline);
@@ -53,7 +54,13 @@ fn a_thousand_armed_exits_come_on_time() {
     }
     late.sort_unstable();
     let at = |share: usize| late[(late.len() - 1) * share / 100];
-    println!("{} exits: late by p50 {} ms, p99 {} ms, max {} ms", late.len(), at(50), at(99), at(100));
+    println!(
+        "{} exits: late by p50 {} ms, p99 {} ms, max {} ms",
+        late.len(),
+        at(50),
+        at(99),
+        at(100)
+    );
     assert_eq!(late.len(), PERSONS);
     assert!(late[0] >= 0, "none came early");
     assert!(at(100) <= 1_000, "max {} ms", at(100));
@@ -77,6 +84,12 @@ fn deadlines_survive_a_kill() {
         let entered = resp.ask(&["HGET", &key, "seg:here"]);
         (entered == Reply::Bulk(Some(at.to_string()))).then_some(())
     });
-    until("the exit", || (resp.ask(&["HEXISTS", &key, "seg:here"]) == Reply::Integer(0)).then_some(()));
-    assert!((0..=1_500).contains(&(now_ms() - at - 4_000)), "left {} ms late", now_ms() - at - 4_000);
+    until("the exit", || {
+        (resp.ask(&["HEXISTS", &key, "seg:here"]) == Reply::Integer(0)).then_some(())
+    });
+    assert!(
+        (0..=1_500).contains(&(now_ms() - at - 4_000)),
+        "left {} ms late",
+        now_ms() - at - 4_000
+    );
 }

@@ -65,7 +65,10 @@ fn redis_cli_prints_the_same_from_both() {
     let mut compared = 0;
     for id in ["u:42", "a:dev-1", "a:dev-2", "u:é:{*} x", "u:nobody"] {
         for command in ["HGETALL", "HKEYS", "HLEN", "EXISTS", "TYPE"] {
-            let (ours, real) = (cli(collector.resp, &[command, &key(id)]), cli(redis.address, &[command, &key(id)]));
+            let (ours, real) = (
+                cli(collector.resp, &[command, &key(id)]),
+                cli(redis.address, &[command, &key(id)]),
+            );
             assert_eq!(lines(&ours), lines(&real), "{command} {id}");
             compared += 1;
         }
@@ -74,7 +77,8 @@ fn redis_cli_prints_the_same_from_both() {
     }
     for segment in ["viewers", "buyers"] {
         for shard in 0..16 {
-            let range = ["ZRANGE", &key(&format!("seg:{segment}:{shard}")), "0", "-1", "WITHSCORES"];
+            let range =
+                ["ZRANGE", &key(&format!("seg:{segment}:{shard}")), "0", "-1", "WITHSCORES"];
             assert_eq!(cli(collector.resp, &range), cli(redis.address, &range), "{range:?}");
             compared += 1;
         }

@@ -16,7 +16,7 @@ pub struct Look {
     pub latest: Option<Brief>,
     /// Linked devices.
     pub devices: BTreeSet<String>,
-    /// Traits, each value as [`Val::render`] writes it.
+    /// Traits, each value as `Val::render` writes it.
     pub traits: BTreeMap<String, String>,
     /// Sessions in detail, where the subject still holds them.
     pub held: Option<Held>,

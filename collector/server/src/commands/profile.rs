@@ -60,7 +60,11 @@ fn path(args: &Args) -> String {
 fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Result<Value> {
     let folder = config.server.data_dir.join(&chosen.name);
     if !folder.exists() {
-        bail!("no collector runs at {}, and {} is not there", config.server.listen, folder.display());
+        bail!(
+            "no collector runs at {}, and {} is not there",
+            config.server.listen,
+            folder.display()
+        );
     }
     let project = crate::project::Project::open(config, chosen, &Clock::system())?;
     if !project.settle() {

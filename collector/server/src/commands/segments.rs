@@ -81,10 +81,7 @@ pub(crate) fn check(args: &SegmentsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wanted<'a>(
-    config: &'a Config,
-    args: &SegmentsArgs,
-) -> anyhow::Result<Vec<&'a ProjectConfig>> {
+fn wanted<'a>(config: &'a Config, args: &SegmentsArgs) -> anyhow::Result<Vec<&'a ProjectConfig>> {
     match args.project.as_deref() {
         Some(name) => Ok(vec![super::chosen(config, Some(name))?]),
         None => Ok(config.projects.iter().collect()),

@@ -38,8 +38,7 @@ pub(crate) fn parse(
     override_from(&mut config, variables)?;
     for project in &mut config.projects {
         let place = format!("project {}", project.name);
-        let lists =
-            [&mut project.write_keys, &mut project.read_tokens, &mut project.admin_tokens];
+        let lists = [&mut project.write_keys, &mut project.read_tokens, &mut project.admin_tokens];
         for secret in lists.into_iter().flatten() {
             resolve(secret, &place, variables)?;
         }
@@ -56,8 +55,7 @@ fn override_from(config: &mut Config, variables: Variables<'_>) -> Result<(), Co
         message: format!("`{value}` is not what this setting takes"),
     };
     if let Some(value) = variables("SILLAGE_SERVER_LISTEN") {
-        config.server.listen =
-            value.parse().map_err(|_| wrong("SILLAGE_SERVER_LISTEN", &value))?;
+        config.server.listen = value.parse().map_err(|_| wrong("SILLAGE_SERVER_LISTEN", &value))?;
     }
     if let Some(value) = variables("SILLAGE_SERVER_DATA_DIR") {
         config.server.data_dir = value.into();
@@ -83,11 +81,7 @@ fn override_from(config: &mut Config, variables: Variables<'_>) -> Result<(), Co
 }
 
 /// A secret written `env:NAME` is read from the environment.
-fn resolve(
-    secret: &mut String,
-    place: &str,
-    variables: Variables<'_>,
-) -> Result<(), ConfigError> {
+fn resolve(secret: &mut String, place: &str, variables: Variables<'_>) -> Result<(), ConfigError> {
     let Some(name) = secret.strip_prefix("env:") else {
         return Ok(());
     };

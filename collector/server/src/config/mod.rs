@@ -95,10 +95,6 @@ pub(crate) struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self {
-            url: String::new(),
-            listen: "127.0.0.1:6380".to_owned(),
-            password: String::new(),
-        }
+        Self { url: String::new(), listen: "127.0.0.1:6380".to_owned(), password: String::new() }
     }
 }

@@ -180,12 +180,9 @@ impl ProjectConfig {
     /// The rules in the engine's words.
     pub(crate) fn rule_set(&self) -> RuleSet {
         let weights = self.engagement.weights.iter().map(|(event, weight)| match weight {
-            WeightConfig::Plain(weight) => Weight {
-                event: event.clone(),
-                weight: *weight,
-                property: None,
-                cap_per_day: None,
-            },
+            WeightConfig::Plain(weight) => {
+                Weight { event: event.clone(), weight: *weight, property: None, cap_per_day: None }
+            }
             WeightConfig::Full(full) => Weight {
                 event: event.clone(),
                 weight: full.weight,

@@ -3,8 +3,8 @@
 //! Seven months of invoices: all but the last three days come in as history, those three live
 //! through HTTP in compressed time. Then the state is made again from the log and compared.
 mod board;
-mod player;
 mod plain;
+mod player;
 mod retail;
 mod screen;
 
@@ -57,7 +57,11 @@ fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
     writeln!(
         out,
         "{} lines: {} orders, {} refunds; {} lines without a customer, {} without a price",
-        found.lines, found.orders, found.refunds, found.lines_without_customer, found.lines_without_price
+        found.lines,
+        found.orders,
+        found.refunds,
+        found.lines_without_customer,
+        found.lines_without_price
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let running = runtime.block_on(Running::start(config.clone(), clock.clone()))?;
@@ -73,7 +77,11 @@ fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
     plain::sizes(&mut out, &board)?;
     how_to_read(&mut out, &running)?;
     if args.stay {
-        writeln!(out, "\nserving on until Ctrl-C; dashboard data at http://{}/v1/summary", running.http)?;
+        writeln!(
+            out,
+            "\nserving on until Ctrl-C; dashboard data at http://{}/v1/summary",
+            running.http
+        )?;
         runtime.block_on(tokio::signal::ctrl_c())?;
     }
     runtime.block_on(running.stop())?;
@@ -89,7 +97,8 @@ fn temporary_folder() -> anyhow::Result<PathBuf> {
 
 fn configuration(args: &cli::Demo, folder: &Path) -> anyhow::Result<Config> {
     let none = |_: &str| None;
-    let mut config = crate::config::parse(include_str!("shop.toml"), Path::new("shop.toml"), &none)?;
+    let mut config =
+        crate::config::parse(include_str!("shop.toml"), Path::new("shop.toml"), &none)?;
     let any: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
     config.server.data_dir = folder.to_owned();
     config.server.listen = args.listen.unwrap_or(any);
@@ -156,9 +165,8 @@ fn show_live(
     let played = Arc::new(Played::default());
     let (events, progress) = (live.to_vec(), Arc::clone(&played));
     let (address, span) = (running.http, Duration::from_secs(args.seconds.max(1)));
-    let playing = runtime.spawn(async move {
-        player::play(address, "wk_demo", &events, span, &progress).await
-    });
+    let playing = runtime
+        .spawn(async move { player::play(address, "wk_demo", &events, span, &progress).await });
     let view = if std::io::stdout().is_terminal() && !args.plain {
         screen::show(board, &played, live.len() as u64, &|| playing.is_finished())
     } else {
@@ -187,9 +195,9 @@ fn settle(running: &Running) -> anyhow::Result<()> {
 fn how_to_read(out: &mut impl std::io::Write, running: &Running) -> anyhow::Result<()> {
     let Some(resp) = running.resp else { return Ok(()) };
     let view = &running.projects[0].view;
-    let best = board::profiles(view).filter(|p| p.member.is_user()).max_by(|a, b| {
-        (a.segments.len(), a.version).cmp(&(b.segments.len(), b.version))
-    });
+    let best = board::profiles(view)
+        .filter(|p| p.member.is_user())
+        .max_by(|a, b| (a.segments.len(), a.version).cmp(&(b.segments.len(), b.version)));
     let Some(profile) = best else { return Ok(()) };
     writeln!(out, "\nread a customer with any Redis client:")?;
     writeln!(out, "  $ redis-cli -p {} HGETALL sl:shop:{}", resp.port(), profile.member)?;

@@ -96,7 +96,10 @@ impl Scene<'_> {
         let mut shop_time = String::new();
         let ms = i64::try_from(self.shop_time).unwrap_or(0);
         sillage_wire::format_time_ms(ms, &mut shop_time);
-        let title = format!(" sillage demo, the shop's time is {} (q ends) ", shop_time.get(..16).unwrap_or_default());
+        let title = format!(
+            " sillage demo, the shop's time is {} (q ends) ",
+            shop_time.get(..16).unwrap_or_default()
+        );
         let share = self.events as f64 / self.total.max(1) as f64;
         let gauge = Gauge::default()
             .block(Block::bordered().title(title))
@@ -137,7 +140,8 @@ impl Scene<'_> {
                 ])
             })
             .collect();
-        let block = Block::bordered().title(" segments: members, change since the live part began ");
+        let block =
+            Block::bordered().title(" segments: members, change since the live part began ");
         frame.render_widget(Paragraph::new(lines).block(block), area);
     }
 

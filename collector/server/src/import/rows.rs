@@ -18,7 +18,7 @@ pub(crate) struct Rows {
 
 enum Inner {
     Ndjson(Box<dyn BufRead>),
-    Csv { reader: csv::Reader<Box<dyn Read>>, map: EventMap },
+    Csv { reader: Box<csv::Reader<Box<dyn Read>>>, map: Box<EventMap> },
 }
 
 impl Rows {
@@ -28,14 +28,14 @@ impl Rows {
         bar.set_length(file.metadata().map_or(0, |m| m.len()));
         let packed = BufReader::new(bar.wrap_read(file));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (plain, inner_name): (Box<dyn Read>, &str) = if let Some(inner) = name.strip_suffix(".gz")
-        {
-            (Box::new(flate2::bufread::MultiGzDecoder::new(packed)), inner)
-        } else if let Some(inner) = name.strip_suffix(".zst") {
-            (Box::new(zstd::stream::read::Decoder::with_buffer(packed)?), inner)
-        } else {
-            (Box::new(packed), &name)
-        };
+        let (plain, inner_name): (Box<dyn Read>, &str) =
+            if let Some(inner) = name.strip_suffix(".gz") {
+                (Box::new(flate2::bufread::MultiGzDecoder::new(packed)), inner)
+            } else if let Some(inner) = name.strip_suffix(".zst") {
+                (Box::new(zstd::stream::read::Decoder::with_buffer(packed)?), inner)
+            } else {
+                (Box::new(packed), &name)
+            };
         let inner = if inner_name.ends_with(".csv") {
             let Some(map) = map else {
                 bail!("{name} is CSV: say with --map how its columns become events");
@@ -43,7 +43,7 @@ impl Rows {
             let mut reader = csv::Reader::from_reader(plain);
             let headers = reader.headers().with_context(|| format!("the first line of {name}"))?;
             let columns: Vec<String> = headers.iter().map(str::to_owned).collect();
-            Inner::Csv { map: EventMap::read(map, &columns)?, reader }
+            Inner::Csv { map: Box::new(EventMap::read(map, &columns)?), reader: Box::new(reader) }
         } else if [".ndjson", ".jsonl", ".json"].iter().any(|end| inner_name.ends_with(end)) {
             Inner::Ndjson(Box::new(BufReader::new(plain)))
         } else {
