@@ -21,7 +21,7 @@ pub(crate) struct Folder {
     /// before the state was last made again.
     pub(crate) derived_before: Vec<u64>,
     pub(crate) tally: Tally,
-    /// Receipt time of the last fact folded: where the log's own clock stands.
+    /// Where the log's own clock stands: the latest receipt time folded, or moment fired up to.
     pub(crate) received: i64,
 }
 

@@ -222,6 +222,8 @@ impl<L: EventLog> Worker<L> {
     fn fire(&mut self, caught_up: bool) -> usize {
         let now = self.moment(caught_up);
         let (fired, late_ms_max) = self.folder.fire(now, WAKES_PER_TURN);
+        // Records now stand at this moment: after a restart they are not to be shown as of before.
+        self.folder.received = self.folder.received.max(now);
         if fired > 0 {
             self.stats.woke(fired as u64, if caught_up { late_ms_max } else { 0 });
         }
