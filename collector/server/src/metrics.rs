@@ -66,8 +66,14 @@ impl Snapshot {
         add("log_records", "Records written", true, each(&|p| number(p.log.stats().records)));
         add("log_groups", "Group commits", true, each(&|p| number(p.log.stats().groups)));
         add("log_bytes", "Bytes written", true, each(&|p| number(p.log.stats().bytes)));
+        let failed = each(&|p| i64::from(p.log.stats().failed));
+        add("log_failed", "1 once the log's disk has failed", false, failed);
+        let sessions = each(&|p| number(p.progress.sessions()));
+        add("worker_sessions", "Sessions of all persons", false, sessions);
+        let devices = each(&|p| number(p.view.summary().devices));
+        add("view_devices", "Known devices", false, devices);
         let persons = each(&|p| number(p.view.summary().persons));
-        add("view_persons", "Persons and unlinked devices that are readable", false, persons);
+        add("view_persons", "Known persons", false, persons);
         Self(families)
     }
 }
@@ -93,8 +99,17 @@ fn of_ingest(ingest: &SignalSnapshot) -> Vec<Family> {
         family("ingest_events_accepted", "Events made durable", one(ingest.accepted)),
         family("ingest_events_duplicate", "Events already durable", one(ingest.duplicates)),
         family("ingest_events_rejected", "Events rejected by code", by_code(&ingest.rejected)),
-        family("ingest_consent_denied", "Events without consent", one(ingest.consent_denied)),
-        family("ingest_clamped_future", "Event times clamped", one(ingest.clamped_future)),
+        family(
+            "ingest_events_consent_denied",
+            "Events without consent",
+            one(ingest.consent_denied),
+        ),
+        family("ingest_events_clamped_future", "Event times clamped", one(ingest.clamped_future)),
+        family(
+            "ingest_events_dropped_on_device",
+            "Events lost before sending, as devices say",
+            one(ingest.dropped_on_device),
+        ),
         family("ingest_body_bytes", "Bytes of bodies as sent", one(ingest.body_bytes)),
         family("ingest_decoded_bytes", "Bytes of bodies decoded", one(ingest.decoded_bytes)),
     ];

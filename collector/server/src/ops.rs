@@ -51,12 +51,16 @@ impl Ops {
         })
     }
 
-    /// Ready once everything known before the start is readable, and no worker has failed.
+    /// Ready once everything known before the start is readable, and neither log nor worker has failed.
     fn ready(&self) -> Response<Full<Bytes>> {
         for project in &self.projects {
             let name = &project.name;
             if project.progress.failed() {
                 let why = format!("a worker of {name} has failed; the log says why\n");
+                return text(StatusCode::SERVICE_UNAVAILABLE, why);
+            }
+            if project.log.stats().failed {
+                let why = format!("the log of {name} has failed; restart once its disk is well\n");
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
             if !project.progress.recovered() {

@@ -277,7 +277,8 @@ fn next_generation(known: Option<u32>, now: i64) -> u32 {
 
 /// Opens the states. Damaged ones are set aside, not repaired: the log makes them again.
 fn open_store(folder: &Path, name: &str) -> anyhow::Result<FjallStore> {
-    match FjallStore::open(folder) {
+    let looked = FjallStore::open(folder).and_then(|store| store.meta().map(|_| store));
+    match looked {
         Err(error @ StoreError::Damaged(_)) => {
             let aside = folder.with_extension("damaged");
             if aside.exists() {

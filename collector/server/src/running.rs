@@ -80,7 +80,9 @@ impl Running {
         let mut writers = Vec::new();
         if !config.redis.url.is_empty() {
             for project in &projects {
-                let writer = RedisWriter::spawn(&config.redis.url, Arc::clone(&project.view));
+                let (view, progress) = (Arc::clone(&project.view), project.progress());
+                let ready = move || progress.recovered();
+                let writer = RedisWriter::spawn(&config.redis.url, view, ready);
                 writers.push(writer.context("redis.url")?);
             }
         }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// Production lines (up to the test module) of a Rust file; two ideas need two files.
 const FILE_LINES_MAX: usize = 600;
-/// Columns of a line; tables of commands and layouts drawn in text may need more than code does.
-const LINE_CHARS_MAX: usize = 140;
+/// Columns of a line; rows of tables may be longer.
+const LINE_CHARS_MAX: usize = 110;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root exists")
@@ -50,7 +50,9 @@ fn faults_in(name: &str, text: &str) -> Vec<String> {
         for word in banned.iter().filter(|word| line.contains(**word)) {
             faults.push(format!("{name}:{}: {word}", index + 1));
         }
-        if line.chars().count() > LINE_CHARS_MAX && !line.contains("http") && !is_test {
+        let is_table =
+            ["\"", "//! |", "http"].iter().any(|begin| line.trim_start().starts_with(begin));
+        if line.chars().count() > LINE_CHARS_MAX && !is_table && !is_test {
             faults.push(format!("{name}:{}: over {LINE_CHARS_MAX} columns", index + 1));
         }
     }

@@ -1,6 +1,6 @@
 //! The collector is killed again and again under load: nothing that it acknowledged may be lost,
 //! and nothing may count twice although everything unanswered is sent again.
-use sillage_e2e::{Collector, Http, Project, Reply, Resp};
+use sillage_e2e::{Collector, Http, Project, Reply, Resp, now_ms};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -126,6 +126,16 @@ fn thirty_kills_lose_nothing_and_double_nothing() {
     assert_eq!((lost, doubled), (0, 0));
     assert_eq!(summary["events"]["Tried"], events, "{summary}");
     assert_eq!(summary["persons"], events, "{summary}");
+    // Who is in a checkpoint and did nothing since must be shown as of a moment that was.
+    collector.kill();
+    collector.restart();
+    let mut resp = collector.resp();
+    for person in [acked[0], acked[acked.len() - 1]] {
+        let key = format!("sl:{}:u:p{person}", Project::NAME);
+        let as_of = resp.ask(&["HGET", &key, "as_of"]).text().parse::<i64>().expect("ms");
+        assert!((now_ms() - as_of).abs() < 600_000, "p{person} is shown as of {as_of}");
+        assert_eq!(seen(&mut resp, person), Some(1));
+    }
     assert!(collector.stop(), "{}", collector.log());
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn list(args: &SegmentsArgs) -> anyhow::Result<()> {
                 "events_read": info.events_read,
                 "bytes_per_person": info.bytes_per_person,
                 "worst_exit_lag_ms": info.worst_exit_lag_ms,
+                "exactness": info.exactness,
             }));
         }
     }
@@ -38,8 +39,9 @@ pub(crate) fn list(args: &SegmentsArgs) -> anyhow::Result<()> {
         let events = &segment["events_read"];
         writeln!(
             out,
-            "    {}; reads {events}; at most {} bytes a person; exits at most {} ms late",
+            "    {}, {}; reads {events}; at most {} bytes a person; exits at most {} ms late",
             text("class"),
+            text("exactness"),
             segment["bytes_per_person"],
             segment["worst_exit_lag_ms"],
         )?;

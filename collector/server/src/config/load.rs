@@ -99,6 +99,12 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.server.workers > 64 {
         return fail("server.workers".to_owned(), "at most 64, the number of partitions");
     }
+    if config.server.connections_max == 0 {
+        return fail("server.connections_max".to_owned(), "at least 1");
+    }
+    if config.server.in_flight_bytes_max < 16 << 20 {
+        return fail("server.in_flight_bytes_max".to_owned(), "at least 16 MiB, one large body");
+    }
     if !config.redis.listen.is_empty() {
         let Ok(address) = config.redis.listen.parse::<std::net::SocketAddr>() else {
             return fail("redis.listen".to_owned(), "write an address and a port, or nothing");
@@ -204,6 +210,7 @@ mod tests {
         let table = [
             ("[server]\nlisten_on = 1", "unknown field `listen_on`"),
             ("[server]\nworkers = 65", "server.workers"),
+            ("[server]\nconnections_max = 0", "at least 1"),
             ("[[project]]\nname = \"Shop\"", "a name is"),
             ("[[project]]\nname = \"a\"\n[[project]]\nname = \"a\"", "two projects"),
             ("[[project]]\nname = \"a\"\nwrite_keys = [\"k\", \"k\"]", "used twice"),

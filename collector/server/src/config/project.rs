@@ -117,22 +117,15 @@ pub(crate) struct EngagementConfig {
 
 impl Default for EngagementConfig {
     fn default() -> Self {
-        let weights = [
-            ("Page Viewed", 1.0),
-            ("Screen Viewed", 1.0),
-            ("Product Viewed", 1.0),
-            ("Product Added", 4.0),
-            ("Checkout Started", 6.0),
-            ("Order Completed", 10.0),
-            ("Content Shared", 5.0),
-        ];
+        let rules = EngagementRules::default();
         Self {
             half_life: Span::from_secs(7 * 86_400),
-            scale: 20.0,
-            engaged_second: 0.02,
-            weights: weights
+            scale: rules.scale,
+            engaged_second: rules.engaged_second,
+            weights: rules
+                .weights
                 .into_iter()
-                .map(|(name, weight)| (name.to_owned(), WeightConfig::Plain(weight)))
+                .map(|weight| (weight.event, WeightConfig::Plain(weight.weight)))
                 .collect(),
         }
     }

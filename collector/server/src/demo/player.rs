@@ -23,6 +23,9 @@ pub(crate) struct Played {
     pub(crate) shop_time: AtomicU64,
 }
 
+/// The longest stretch without events that is played; nights are cut to it.
+const QUIET_MS: i64 = 20 * 60_000;
+
 /// Sends `events` (in order of time) so that they take `span` in all.
 ///
 /// # Errors
@@ -34,29 +37,38 @@ pub(crate) async fn play(
     span: Duration,
     played: &Arc<Played>,
 ) -> anyhow::Result<()> {
-    let (Some(first), Some(last)) = (events.first(), events.last()) else {
-        return Ok(());
-    };
+    let score = score(events);
+    let Some(&length) = score.last() else { return Ok(()) };
     let mut client = HttpClient::connect(address).await?;
-    let pace = (last.at - first.at) as f64 / span.as_millis().max(1) as f64;
+    let pace = length.max(1) as f64 / span.as_millis().max(1) as f64;
     let started = Instant::now();
-    let mut rest = events;
-    while !rest.is_empty() {
-        let elapsed = started.elapsed().as_millis() as f64;
-        let shop_time = (first.at as f64 + elapsed * pace) as i64;
-        played.shop_time.store(u64::try_from(shop_time).unwrap_or(0), Ordering::Relaxed);
-        let due = rest.partition_point(|event| event.at <= shop_time);
-        let (batch, after) = rest.split_at(due.min(BATCH_EVENTS));
-        if batch.is_empty() {
+    let mut sent = 0;
+    while sent < events.len() {
+        let reached = (started.elapsed().as_millis() as f64 * pace) as i64;
+        let due = score.partition_point(|&place| place <= reached);
+        let batch = &events[sent..due.min(sent + BATCH_EVENTS)];
+        let Some(last) = batch.last() else {
             tokio::time::sleep(BEAT).await;
             continue;
-        }
+        };
         client.post_batch(key, packed(batch)?).await?;
+        played.shop_time.store(u64::try_from(last.at).unwrap_or(0), Ordering::Relaxed);
         played.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
         played.requests.fetch_add(1, Ordering::Relaxed);
-        rest = after;
+        sent += batch.len();
     }
     Ok(())
+}
+
+/// When each event is played, in milliseconds of the shop's time from the beginning on.
+fn score(events: &[ShopEvent]) -> Vec<i64> {
+    let mut place = 0;
+    let steps = events.iter().zip(events.iter().skip(1));
+    let later = steps.map(|(before, event)| {
+        place += (event.at - before.at).min(QUIET_MS);
+        place
+    });
+    events.first().map(|_| 0).into_iter().chain(later).collect()
 }
 
 /// A batch as it goes over the wire.
@@ -71,4 +83,18 @@ fn packed(events: &[ShopEvent]) -> std::io::Result<Vec<u8>> {
     }
     gzip.write_all(b"]}")?;
     gzip.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nights_are_cut_short_and_the_order_is_kept() {
+        let event = |at| ShopEvent { at, json: String::new() };
+        let events = [event(0), event(60_000), event(12 * 3_600_000), event(12 * 3_600_000)];
+        let played = 60_000 + QUIET_MS;
+        assert_eq!(score(&events), [0, 60_000, played, played]);
+        assert!(score(&[]).is_empty());
+    }
 }

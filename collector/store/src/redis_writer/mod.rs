@@ -56,17 +56,21 @@ impl Shared {
 impl RedisWriter {
     /// Starts writing `view` to the Redis at `url` (`redis://[user:password@]host[:port][/db]` or
     /// `redis+unix:///path`). Must be called within a tokio runtime. Whether Redis can be reached
-    /// makes no difference: the task goes on trying.
+    /// makes no difference: the task goes on trying. Nothing is written before `ready` says true:
+    /// a view that is still being filled would take memberships away that nobody has lost.
     ///
     /// # Errors
     /// [`StoreError::RedisAddress`] if `url` cannot be understood.
-    pub fn spawn(url: &str, view: Arc<View>) -> Result<Self, StoreError> {
+    pub fn spawn(
+        url: &str,
+        view: Arc<View>,
+        ready: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let unusable = |error: redis::RedisError| StoreError::RedisAddress(Box::new(error));
         let address = url.into_connection_info().map_err(unusable)?;
         // A pipeline's last segment must not wait for the acknowledgement of the one before.
         let settings = address.tcp_settings().clone().set_nodelay(true);
         let client = redis::Client::open(address.set_tcp_settings(settings)).map_err(unusable)?;
-        view.mark_changes();
         let shared = Arc::new(Shared {
             view,
             counters: Counters::default(),
@@ -76,7 +80,7 @@ impl RedisWriter {
         });
         let (stop, stopped) = watch::channel(false);
         let writer = Writer::new(client, Arc::clone(&shared), stopped);
-        let task = tokio::spawn(keep_writing(writer, Arc::clone(&shared)));
+        let task = tokio::spawn(keep_writing(writer, Arc::clone(&shared), ready));
         Ok(Self { shared, stop, task })
     }
 
@@ -117,8 +121,18 @@ impl RedisWriter {
     }
 }
 
+/// How often a view that is being filled is asked whether it is ready.
+const READY_POLL: Duration = Duration::from_millis(20);
+
 /// One connection after the other, with pauses between them.
-async fn keep_writing(mut writer: Writer, shared: Arc<Shared>) {
+async fn keep_writing(mut writer: Writer, shared: Arc<Shared>, ready: impl Fn() -> bool) {
+    while !ready() {
+        if writer.wait(READY_POLL).await {
+            shared.progressed();
+            return;
+        }
+    }
+    shared.view.mark_changes();
     let mut pause = Pause::new();
     loop {
         let end = writer.session(&mut pause).await;
