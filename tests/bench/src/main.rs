@@ -24,11 +24,12 @@ struct Args {
     /// The collector's binary.
     #[arg(long, value_name = "FILE")]
     collector: Option<PathBuf>,
-    /// Seconds of load for each server.
-    #[arg(long, default_value_t = 8)]
+    /// Seconds of load for each server, if there are bodies enough. The default is long enough for a
+    /// whole checkpoint of the collector, which it makes every 30 s.
+    #[arg(long, default_value_t = 28)]
     seconds: u64,
     /// Different batches of 100 events made beforehand; each is sent once.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 85_000)]
     batches: usize,
     /// Persons among whom the events are spread.
     #[arg(long, default_value_t = 100_000)]

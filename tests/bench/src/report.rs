@@ -132,9 +132,8 @@ fn free_port() -> anyhow::Result<SocketAddr> {
 
 fn configuration(folder: &Path, http: SocketAddr, resp: SocketAddr) -> String {
     let rules = include_str!("../segments.toml");
-    // Three times as often as the default, so that a short run holds a whole checkpoint.
     format!(
-        "[server]\ncheckpoint = \"10s\"\nlisten = \"{http}\"\ndata_dir = \"{}\"\n[redis]\nlisten = \"{resp}\"\n{rules}",
+        "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n[redis]\nlisten = \"{resp}\"\n{rules}",
         folder.join("data").display()
     )
 }
