@@ -65,6 +65,7 @@ fn event_name(mut roll: u64) -> &'static str {
     NAMES[0].0
 }
 
+#[allow(clippy::disallowed_methods, reason = "measurements run in real time")]
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_millis()).expect("this century")

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// # Panics
 /// If there is none.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "a test's only setting")]
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SILLAGE_BIN") {
         return path.into();

@@ -14,6 +14,7 @@ pub use redis::{RedisServer, Reply, Resp};
 /// # Panics
 /// If the clock is before 1970.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "these tests run in real time")]
 pub fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(since.expect("after 1970").as_millis()).expect("this century")

@@ -17,6 +17,7 @@ pub(crate) enum ConfigError {
 pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads and checks a file (or, without one, the defaults) with the process's environment on top.
+#[allow(clippy::disallowed_methods, reason = "this is the door of settings")]
 pub(crate) fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
     let variables = |name: &str| std::env::var(name).ok();
     let Some(path) = path else {

@@ -231,9 +231,10 @@ pub(crate) fn run(args: &cli::Import) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "{}: {} persons, {} sessions",
+        "{}: {} persons, {} devices, {} sessions",
         chosen.name,
         summary.persons,
+        summary.devices,
         progress.sessions()
     )?;
     for (segment, members) in project.plan.segments().iter().zip(&summary.members) {
