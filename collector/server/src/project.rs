@@ -13,7 +13,7 @@ use sillage_store::{
 use sillage_worker::{Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// A project that is running.
@@ -146,7 +146,7 @@ impl Project {
         Progress {
             stats: self.stats().cloned().collect(),
             events: self.workers.iter().map(WorkerHandle::events).collect(),
-            log: Arc::clone(&self.log),
+            log: Arc::downgrade(&self.log),
             clock: self.clock.clone(),
             known_end: self.known_end,
         }
@@ -184,7 +184,8 @@ impl Project {
 pub(crate) struct Progress {
     stats: Vec<Arc<WorkerStats>>,
     events: Vec<Arc<parking_lot::Mutex<BTreeMap<String, u64>>>>,
-    log: Arc<FileLog>,
+    /// Weak, because who watches a project must not keep its files open.
+    log: Weak<FileLog>,
     clock: Clock,
     known_end: u64,
 }
@@ -192,7 +193,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// Age of the oldest event that is not yet readable, in milliseconds.
     pub(crate) fn lag_ms(&self) -> i64 {
-        let (now, end) = (self.clock.now_ms(), self.log.end().0);
+        let now = self.clock.now_ms();
+        let end = self.log.upgrade().map_or(0, |log| log.end().0);
         // A worker that has not looked yet does not know that there is something new.
         let lag = |s: &Arc<WorkerStats>| s.lag_ms(now).max(i64::from(s.cursor() < end));
         self.stats.iter().map(lag).max().unwrap_or(0)
