@@ -74,12 +74,16 @@ impl Record {
         if self.state.has_absorbed(device) {
             return Ok(());
         }
+        let (revision, exported) =
+            exported.split_first_chunk().ok_or(Corrupt("a history that is cut short"))?;
         let mut other: State = unpack(exported)?;
         other.check()?;
         if !plan.rules.fits(&other.features) {
             return Err(Corrupt("a history made under another plan"));
         }
-        self.revision += 1;
+        // What is published under the device's id from now on is the person, and must not look
+        // older than what was published of the device.
+        self.revision = self.revision.max(u64::from_le_bytes(*revision)).saturating_add(1);
         let moment = Moment { at: received.0, received: received.0.max(other.receipt_max) };
         self.change(plan, moment, out, |state, clock, touched| {
             state.ripen(plan, clock, touched);
@@ -94,7 +98,8 @@ impl Record {
     /// The history that [`Record::absorb`] takes in.
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        // The tombstone that follows takes one revision more.
+        let mut bytes = self.revision.saturating_add(1).to_le_bytes().to_vec();
         self.state_bytes(&mut bytes);
         bytes
     }

@@ -208,6 +208,20 @@ fn an_absorbed_device_brings_its_past_once() {
 }
 
 #[test]
+fn a_person_is_never_published_below_a_device_that_joined() {
+    let plan = plan(&[]);
+    let (mut device, mut person) = (Record::new(), Record::new());
+    for minute in 0..9 {
+        device.step(&plan, &fact("E", minute * MINUTE, minute * MINUTE), &mut Vec::new());
+    }
+    let history = device.export();
+    device.leave_tombstone(&PersonKey::user("1"), &mut Vec::new());
+    let link = ReceiptMillis(START + HOUR);
+    person.absorb(&plan, "d", &history, link, &mut Vec::new()).unwrap();
+    assert!(person.revision() > device.revision());
+}
+
+#[test]
 fn a_history_of_another_plan_is_refused() {
     let (ours, theirs) = (plan(&[]), plan(&["sum(x of \"E\" within 1h) > 3", "exists(\"E\")"]));
     let (mut device, mut person) = (Record::new(), Record::new());
