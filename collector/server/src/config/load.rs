@@ -187,7 +187,7 @@ mod tests {
         [project.session]
         idle = "10m"
         [project.engagement]
-        weights = { "Product Viewed" = 1.0, "Order Completed" = { weight = 0.1, property = "revenue", cap_per_day = 5 } }
+        weights = { "A" = 1.0, "Order Completed" = { weight = 0.1, property = "revenue", cap_per_day = 5 } }
         [[project.segment]]
         key = "vip"
         when = 'count("Order Completed") >= 3'
