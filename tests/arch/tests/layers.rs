@@ -18,8 +18,9 @@ struct Tree {
     needs: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// Tests run in the folder of their crate; a build shared by two checkouts must not name one.
 fn root() -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    std::path::PathBuf::from("../..")
 }
 
 fn law() -> Law {

@@ -3,8 +3,9 @@ use sillage_e2e::binary;
 use std::path::Path;
 use std::process::Command;
 
-fn root() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+/// Tests run in the folder of their crate.
+fn root() -> &'static Path {
+    Path::new("../..")
 }
 
 /// Runs the binary; its output, once it ended well.

@@ -65,7 +65,7 @@ pub fn readers() -> io::Result<File> {
 type Rows = csv::Reader<flate2::read::GzDecoder<std::fs::File>>;
 
 fn rows(path: &str) -> io::Result<Rows> {
-    let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = PathBuf::from("../../examples");
     let file = std::fs::File::open(examples.join(path))?;
     Ok(csv::Reader::from_reader(flate2::read::GzDecoder::new(file)))
 }
