@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod atom;
+mod bucket;
 mod device;
 mod limits;
 mod pending;
@@ -26,6 +27,6 @@ mod traits;
 
 pub use plan::{Plan, SegmentInfo};
 pub use record::Record;
-pub use rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
+pub use rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};
 pub use segment::Diagnostic;
 pub use session::{EndReason, Session, StartReason};

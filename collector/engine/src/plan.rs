@@ -17,7 +17,7 @@ use sillage_model::SegmentIndex;
 
 /// Version of everything this crate writes. A state written under another one cannot be read; it is
 /// made again from the log.
-pub(crate) const FORMAT_VERSION: u8 = 1;
+pub(crate) const FORMAT_VERSION: u8 = 2;
 
 /// A project's rules, ready to be applied.
 #[derive(Debug)]
@@ -247,7 +247,7 @@ fn fault(message: String) -> Diagnostic {
 }
 
 fn digest_of(set: &RuleSet, rules: &Rules) -> u64 {
-    let RuleSet { session, engagement, segments } = set;
+    let RuleSet { session, engagement, segments, zone } = set;
     let mut hash = Mixer::default();
     // Each write closes with its length, so the borders between texts count.
     let mut text = |text: &str| hash.write(text.as_bytes());
@@ -264,7 +264,9 @@ fn digest_of(set: &RuleSet, rules: &Rules) -> u64 {
     }
     for segment in segments {
         text(&segment.key);
+        text(&format!("{} {}", segment.min_stay_ms, segment.holdout));
     }
+    text(&format!("{:?}", zone.offsets));
     text(&rules.digest().to_string());
     hash.finish()
 }

@@ -7,6 +7,7 @@
 //! deadlines; the standing as of the last fact is kept beside, so that a fact which was received
 //! before a deadline that a hasty timer fired is still judged first. Therefore memberships depend on
 //! the facts and the moment, never on how often anyone asked.
+use crate::bucket;
 use crate::limits::DEADLINES_MAX;
 use crate::plan::{FORMAT_VERSION, Plan};
 use crate::segment::Touched;
@@ -23,8 +24,10 @@ use sillage_model::{
 };
 
 /// One person.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
+    /// What places the person in percent groups, see [`crate::bucket`].
+    seed: u64,
     state: State,
     standing: Standing,
     /// The standing as of the last fact, while time alone has changed it since.
@@ -33,10 +36,16 @@ pub struct Record {
 }
 
 impl Record {
-    /// A person of whom nothing is known.
+    /// A person or device of whom nothing else is known.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn of(member: &PersonKey) -> Self {
+        Self {
+            seed: bucket::seed(member.as_str()),
+            state: State::default(),
+            standing: Standing::default(),
+            settled: None,
+            revision: 0,
+        }
     }
 
     /// Folds an activity, `Identify` or `Group` fact and appends the transitions that come of it and
@@ -108,7 +117,13 @@ impl Record {
     /// has entered the device's segments, and two changes for one visitor would be one too many.
     pub fn leave_tombstone(&mut self, person: &PersonKey, _out: &mut Vec<Transition>) {
         let revision = self.revision + 1;
-        *self = Self { state: State::tombstone(person), revision, ..Self::default() };
+        *self = Self {
+            seed: self.seed,
+            state: State::tombstone(person),
+            standing: Standing::default(),
+            settled: None,
+            revision,
+        };
     }
 
     /// The person this device belongs to, if it left a tombstone.
@@ -218,6 +233,7 @@ impl Record {
             member: member.clone(),
             devices: state.absorbed().cloned().collect(),
             segments: self.standing.members.clone(),
+            held_out: Vec::new(),
             scores: [state.score.shown(&plan.engagement, now)].into(),
             session,
             traits,

@@ -13,6 +13,8 @@ pub struct RuleSet {
     pub engagement: EngagementRules,
     /// The segments, in the order of their indices.
     pub segments: Vec<SegmentSource>,
+    /// The time zone in which days, weeks and months begin.
+    pub zone: Zone,
 }
 
 /// One segment as its author wrote it.
@@ -28,6 +30,31 @@ pub struct SegmentSource {
     pub when: String,
     /// Whether a device may be told that it is in it.
     pub public: bool,
+    /// Who is in it stays until this rule is true, whatever `when` says; without it, until `when` is
+    /// false.
+    pub exit: Option<String>,
+    /// Who enters stays at least so long, in milliseconds.
+    pub min_stay_ms: i64,
+    /// So many hundredths of a percent of all persons are held out of it, to measure what it does.
+    pub holdout: u16,
+    /// Nobody is in it who has not agreed to this purpose.
+    pub requires_consent: Option<String>,
+}
+
+/// A time zone: from when on its clocks are how far ahead of UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Its IANA name.
+    pub name: String,
+    /// Instants in milliseconds since the epoch, ascending, and the offset in milliseconds from
+    /// then on. Before the first instant the first offset holds; none at all is UTC.
+    pub offsets: Vec<(i64, i64)>,
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self { name: "UTC".to_string(), offsets: Vec::new() }
+    }
 }
 
 /// How the events of a device become sessions.

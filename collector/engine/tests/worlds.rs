@@ -84,8 +84,13 @@ fn plan() -> Plan {
             ..EngagementRules::default()
         },
         segments: segments.into_iter().map(source).collect(),
+        ..RuleSet::default()
     };
     Plan::compile(&set).expect("the rules are right")
+}
+
+fn record(member: &str) -> Record {
+    Record::of(&PersonKey::parse(member).expect("a member"))
 }
 
 const EVENTS: [(FactKind, &str); 7] = [
@@ -140,7 +145,7 @@ fn world() -> impl Strategy<Value = Vec<Told>> {
 }
 
 fn fold(plan: &Plan, facts: &[Told]) -> Record {
-    let (mut record, mut out) = (Record::new(), Vec::new());
+    let (mut record, mut out) = (record("u:p"), Vec::new());
     facts.iter().for_each(|told| record.step(plan, &told.fact(), &mut out));
     record
 }
@@ -199,7 +204,7 @@ proptest! {
         ticks in prop::collection::vec(prop::option::of(-600..600_i64), 40),
     ) {
         let plan = plan();
-        let (mut calm, mut busy, mut out) = (Record::new(), Record::new(), Vec::new());
+        let (mut calm, mut busy, mut out) = (record("u:p"), record("u:p"), Vec::new());
         let mut reached = START;
         for (told, tick) in facts.iter().zip(&ticks) {
             if let Some(minutes) = tick {
@@ -280,7 +285,7 @@ proptest! {
         let end = ReceiptMillis(START + 2 * DAY);
         let (head, tail) = facts.split_at(cut.min(facts.len()));
         let mut whole = fold(&plan, &facts);
-        whole.absorb(&plan, "d", &Record::new().export(), end, &mut Vec::new()).expect("empty");
+        whole.absorb(&plan, "d", &record("u:p").export(), end, &mut Vec::new()).expect("empty");
         let mut united = fold(&plan, tail);
         united.absorb(&plan, "d", &fold(&plan, head).export(), end, &mut Vec::new()).expect("ours");
         prop_assert_eq!(state(&whole), state(&united));
@@ -328,7 +333,7 @@ proptest! {
                 record.encode(&mut again);
                 prop_assert!(record.sessions(&plan).len() <= again.len());
             }
-            let mut person = Record::new();
+            let mut person = record("u:p");
             let absorbed =
                 person.absorb(&plan, "d", &bytes, ReceiptMillis(START), &mut Vec::new());
             prop_assert!(absorbed.is_ok() || person.revision() == 0);

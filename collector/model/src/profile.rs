@@ -64,6 +64,8 @@ pub struct Profile {
     pub devices: Vec<Box<str>>,
     /// The segments the person is in, by index.
     pub segments: Vec<Membership>,
+    /// The segments the person would be in, had they not been held out of them, by index.
+    pub held_out: Vec<Membership>,
     /// Scores in the order of the plan's score names (`engagement` first), at `as_of`.
     pub scores: Vec<f64>,
     /// The latest session, if there was any activity.

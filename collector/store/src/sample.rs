@@ -27,6 +27,7 @@ pub(crate) fn view_of(project: &str) -> Arc<View> {
     View::new(ViewConfig {
         project: project.to_owned(),
         segments: segments(),
+        held_out: Vec::new(),
         scores: vec!["engagement".to_owned()],
         traits_shown: traits_shown(),
         half_life_ms: 604_800_000,

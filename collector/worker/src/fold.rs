@@ -6,6 +6,7 @@ use crate::wakes::Wakes;
 use sillage_engine::{Plan, Record};
 use sillage_eventlog::LogRecord;
 use sillage_model::{EventId, Fact, FactKind, Partition, PersonKey, SharedContexts, Transition};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything of a worker that facts and time change; it touches neither log nor store.
@@ -20,6 +21,11 @@ pub(crate) struct Folder {
     /// For each partition: what follows from facts before this is in the log already, from the time
     /// before the state was last made again.
     pub(crate) derived_before: Vec<u64>,
+    /// What linked devices were, until the log says that their persons take it in. Facts that carry
+    /// a history made by other rules are read with these instead.
+    histories: BTreeMap<Box<str>, Vec<u8>>,
+    /// Whether all partitions are folded here, so that histories meet their persons here, too.
+    pub(crate) keeps_histories: bool,
     pub(crate) tally: Tally,
     /// Where the log's own clock stands: the latest receipt time folded, or moment fired up to.
     pub(crate) received: i64,
@@ -43,6 +49,8 @@ impl Folder {
             counts: EventCounts::new(partitions),
             derived: Derived::default(),
             derived_before: vec![0; usize::from(partitions)],
+            histories: BTreeMap::new(),
+            keeps_histories: false,
             tally: Tally::default(),
             received: 0,
         }
@@ -99,7 +107,9 @@ impl Folder {
         match fact.kind {
             FactKind::Linked => self.link(slot, record.id, &fact),
             FactKind::Absorb => {
-                if let Some(history) = identity::history(&fact, self.plan.digest()) {
+                let kept = self.histories.remove(fact.device);
+                let history = identity::history(&fact, self.plan.digest());
+                if let Some(history) = history.or(kept.as_deref()) {
                     let absorb = |plan: &Plan, record: &mut Record, out: &mut Vec<Transition>| {
                         record.absorb(plan, fact.device, history, fact.received, out)
                     };
@@ -155,6 +165,9 @@ impl Folder {
         let person = PersonKey::user(fact.name);
         let history = self.persons.at(slot).record.export();
         let digest = self.plan.digest();
+        if self.keeps_histories {
+            self.histories.insert(fact.device.into(), history.clone());
+        }
         self.derived.absorb((id, fact), &person, (digest, &history), self.partitions);
         self.change(slot, |_, record, out| record.leave_tombstone(&person, out));
     }

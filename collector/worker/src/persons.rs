@@ -39,11 +39,12 @@ impl Persons {
             return Some(slot);
         }
         let key = PersonKey::parse(member)?;
+        let record = Record::of(&key);
         let slot = u32::try_from(self.slots.len()).expect("memory ends before 2^32 persons");
         self.slots.push(Person {
             key,
             partition,
-            record: Record::new(),
+            record,
             armed: None,
             transitions: Vec::new(),
             unpublished: false,

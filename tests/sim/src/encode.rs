@@ -135,7 +135,7 @@ pub fn rule_set(rules: &Rules) -> RuleSet {
         name: key.clone(),
         description: String::new(),
         when: rule.to_string(),
-        public: false,
+        ..SegmentSource::default()
     });
     RuleSet {
         session: SessionRules {
@@ -152,5 +152,6 @@ pub fn rule_set(rules: &Rules) -> RuleSet {
             engaged_second: rules.engaged_second,
         },
         segments: segments.collect(),
+        ..RuleSet::default()
     }
 }

@@ -60,7 +60,7 @@ impl Engine {
     }
 
     fn record(&mut self, owner: &str) -> &mut Record {
-        self.records.entry(owner.to_owned()).or_default()
+        self.records.entry(owner.to_owned()).or_insert_with_key(blank)
     }
 
     /// The person to whom facts about `subject` go.
@@ -83,7 +83,7 @@ impl Engine {
             return Err(format!("the tombstone of {device} is still a member"));
         }
         let mut out = Vec::new();
-        let record = self.records.entry(person.to_owned()).or_default();
+        let record = self.records.entry(person.to_owned()).or_insert_with_key(blank);
         record
             .absorb(&self.plan, device, &exported, ReceiptMillis(received), &mut out)
             .map_err(|corrupt| corrupt.to_string())?;
@@ -103,7 +103,7 @@ impl Engine {
     fn handle_roughly(&mut self, owner: &str) -> Result<(), String> {
         let Handling::Rough(rng) = &mut self.handling else { return Ok(()) };
         if rng.chance(30) {
-            let record = self.records.entry(owner.to_owned()).or_default();
+            let record = self.records.entry(owner.to_owned()).or_insert_with_key(blank);
             let mut bytes = Vec::new();
             record.encode(&mut bytes);
             *record = Record::decode(&bytes).map_err(|corrupt| corrupt.to_string())?;
@@ -121,7 +121,7 @@ impl Subject for Engine {
         let owner = self.owner(encoded.subject());
         self.handle_roughly(&owner)?;
         let mut out = Vec::new();
-        let record = self.records.entry(owner.clone()).or_default();
+        let record = self.records.entry(owner.clone()).or_insert_with_key(blank);
         record.step(&self.plan, &encoded.fact(&owner), &mut out);
         let mut changes = self.changes(&owner, &out);
         if let Some((device, person)) = event.link() {
@@ -135,7 +135,7 @@ impl Subject for Engine {
         let owners: Vec<String> = self.records.keys().cloned().collect();
         let always = matches!(self.handling, Handling::Rough(_));
         for owner in owners {
-            let record = self.records.entry(owner.clone()).or_default();
+            let record = self.records.entry(owner.clone()).or_insert_with_key(blank);
             if always || record.wake_at().is_some_and(|at| at <= now) {
                 let mut out = Vec::new();
                 record.advance(&self.plan, now, &mut out);
@@ -159,6 +159,10 @@ impl Subject for Engine {
 }
 
 /// What a record looks like from outside.
+fn blank(owner: &String) -> Record {
+    Record::of(&PersonKey::parse(owner).expect("owners are members"))
+}
+
 fn look(plan: &Plan, owner: &str, record: &Record, now: i64) -> Look {
     let member = PersonKey::parse(owner).expect("records lie under person keys");
     let profile = record.profile(plan, &member, now, 1);

@@ -59,6 +59,7 @@ pub(crate) fn person(member: PersonKey, number: i64) -> Profile {
         member,
         devices: Vec::new(),
         segments,
+        held_out: Vec::new(),
         scores: vec![41.7 + number as f64],
         session: (number % 4 != 1).then_some(SessionBrief {
             id: 255,

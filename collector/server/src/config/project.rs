@@ -198,6 +198,7 @@ impl ProjectConfig {
                 engaged_second: self.engagement.engaged_second,
             },
             segments: self.segments.iter().map(SegmentConfig::source).collect(),
+            ..RuleSet::default()
         }
     }
 }
@@ -210,6 +211,7 @@ impl SegmentConfig {
             description: self.description.clone(),
             when: self.when.clone(),
             public: self.public,
+            ..SegmentSource::default()
         }
     }
 }
