@@ -5,7 +5,6 @@
 
 use sillage_engine::{Plan, Record, RuleSet, SegmentSource};
 use sillage_model::{
-    PersonKey,
     EventTime, Fact, FactKind, MapWriter, PersonKey, ReceiptMillis, Transition, Value,
 };
 
@@ -99,7 +98,8 @@ fn plan() -> Plan {
 fn run(name: &str, persons: u64, step_ms: i64, events_each: u64) {
     let count = persons * events_each;
     let (plan, events, context) = (plan(), events(), context());
-    let mut records: Vec<Record> = (0..persons).map(|n| Record::of(&PersonKey::user(&n.to_string()))).collect();
+    let mut records: Vec<Record> =
+        (0..persons).map(|n| Record::of(&PersonKey::user(&n.to_string()))).collect();
     let mut out: Vec<Transition> = Vec::new();
     let (mut transitions, mut random) = (0, 0x9e37_79b9_7f4a_7c15_u64);
     let started = cpu_ns();

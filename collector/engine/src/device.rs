@@ -10,8 +10,9 @@
 //! anew, so that the engaged time of views need not be remembered for ever.
 use crate::atom::{Atom, Atoms};
 use crate::limits::{ATOMS_MAX, ATOMS_STEP, VIEW_SILENCE_MS};
-use crate::rules::SessionRules;
-use crate::session::{KeptTexts, Pushed, Run, Session, TextAt, ViewMark, Views, Walk, Walking};
+use crate::session::{
+    KeptTexts, Pushed, Run, Session, SessionPlan, TextAt, ViewMark, Views, Walk, Walking,
+};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,7 @@ impl Device {
 
     /// Takes an event in. Says whether sessions changed: they do not if it is older than what a
     /// full device has sealed early.
-    pub(crate) fn fold(&mut self, rules: &SessionRules, atom: &Atom<'_>) -> bool {
+    pub(crate) fn fold(&mut self, rules: &SessionPlan, atom: &Atom<'_>) -> bool {
         if self.base.as_ref().is_some_and(|base| (atom.at, atom.tie) < base.sealed_to) {
             return false;
         }
@@ -106,7 +107,7 @@ impl Device {
     }
 
     /// Seals the events before `horizon`, before which no event can come any more.
-    pub(crate) fn seal(&mut self, rules: &SessionRules, horizon: i64) {
+    pub(crate) fn seal(&mut self, rules: &SessionPlan, horizon: i64) {
         let count = self.atoms.count_before(horizon).max(self.excess());
         if count > 0 {
             let base = self.base.get_or_insert_default();
@@ -115,8 +116,13 @@ impl Device {
         }
         // Only now: what was just taken in may speak of views that are silent since.
         let views_horizon = horizon.saturating_sub(VIEW_SILENCE_MS);
+        let ended_horizon = horizon.saturating_sub(rules.ended_ms);
         let forgot = match &mut self.base {
-            Some(base) => base.walk.views.forget_before(views_horizon),
+            Some(base) => {
+                let over = base.walk.ended.partition_point(|end| *end <= ended_horizon);
+                base.walk.ended.drain(..over);
+                base.walk.views.forget_before(views_horizon) || over > 0
+            }
             None => false,
         };
         if count > 0 || forgot {
@@ -134,7 +140,7 @@ impl Device {
         usize::try_from(due).unwrap_or(usize::MAX).min(self.atoms.len())
     }
 
-    fn walk_again(&mut self, rules: &SessionRules) {
+    fn walk_again(&mut self, rules: &SessionPlan) {
         let kept = self.base.as_ref().map(|base| &base.texts);
         let with = Walking { rules, atoms: &self.atoms, kept };
         let mut walk = self.base.as_ref().map(|base| base.walk.clone()).unwrap_or_default();
@@ -150,7 +156,7 @@ impl Device {
     }
 
     /// Looks up the texts of a session.
-    pub(crate) fn walking<'a>(&'a self, rules: &'a SessionRules) -> Walking<'a> {
+    pub(crate) fn walking<'a>(&'a self, rules: &'a SessionPlan) -> Walking<'a> {
         let kept = self.base.as_ref().map(|base| &base.texts);
         Walking { rules, atoms: &self.atoms, kept }
     }
@@ -160,6 +166,11 @@ impl Device {
         self.latest().map_or(0, Run::count)
     }
 
+    /// When its sessions ended, as far as that is remembered, the latest one's last event included.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = i64> {
+        self.walk.ended.iter().copied().chain(self.latest().map(|run| run.last))
+    }
+
     /// The sealed sessions before the latest sealed one.
     #[cfg(test)]
     pub(crate) fn closed(&self) -> Totals {
@@ -167,7 +178,7 @@ impl Device {
     }
 
     /// Appends the sessions that are still known one by one, oldest first.
-    pub(crate) fn sessions(&self, rules: &SessionRules, out: &mut Vec<Session>) {
+    pub(crate) fn sessions(&self, rules: &SessionPlan, out: &mut Vec<Session>) {
         let with = self.walking(rules);
         let mut walk = self.base.as_ref().map(|base| base.walk.clone()).unwrap_or_default();
         let mut runs: Vec<Run> = Vec::new();
@@ -189,9 +200,9 @@ impl Device {
     }
 
     /// Unites two histories of one device. Both must have been sealed to the same horizon.
-    pub(crate) fn merge(&mut self, rules: &SessionRules, other: &Self) {
+    pub(crate) fn merge(&mut self, rules: &SessionPlan, other: &Self) {
         self.base = match (self.base.take(), &other.base) {
-            (Some(ours), Some(theirs)) => Some(Box::new(ours.united(theirs))),
+            (Some(ours), Some(theirs)) => Some(Box::new(ours.united(rules, theirs))),
             (Some(one), None) => Some(one),
             (None, one) => one.clone(),
         };
@@ -223,7 +234,7 @@ impl Device {
 
 impl Base {
     /// Walks over the first `count` events for good.
-    fn take_in(&mut self, rules: &SessionRules, atoms: &Atoms, count: usize) {
+    fn take_in(&mut self, rules: &SessionPlan, atoms: &Atoms, count: usize) {
         for index in 0..count {
             let with = Walking { rules, atoms, kept: Some(&self.texts) };
             let Pushed { closed, moved } = self.walk.push(with, index);
@@ -252,15 +263,19 @@ impl Base {
 
     /// Two sealed histories of one device side by side. Their events are gone, so what belongs
     /// together across them stays apart: the later session goes on, the other one is closed.
-    fn united(self, other: &Self) -> Self {
+    fn united(self, rules: &SessionPlan, other: &Self) -> Self {
         let recency = |base: &Self| base.walk.run.map(|run| (run.last, run.start));
         // Beyond recency any order will do that does not know which side is which.
         let order = recency(&self).cmp(&recency(other)).then_with(|| self.cmp(other));
         let (mut latest, older) =
             if order.is_ge() { (self, other.clone()) } else { (other.clone(), self) };
         latest.closed.add(&older.closed);
+        older.walk.ended.iter().for_each(|end| latest.walk.note_end(*end));
         if let Some(run) = &older.walk.run {
             latest.closed.close(run);
+            if rules.ended_ms > 0 {
+                latest.walk.note_end(run.last);
+            }
         }
         let ordinal = latest.walk.run.map(|run| run.ordinal);
         if let Some(run) = &mut latest.walk.run {

@@ -24,9 +24,10 @@ mod session;
 mod standing;
 mod state;
 mod traits;
+mod zone;
 
 pub use plan::{Plan, SegmentInfo};
 pub use record::Record;
 pub use rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};
-pub use segment::Diagnostic;
+pub use segment::{Diagnostic, RulePart};
 pub use session::{EndReason, Session, StartReason};

@@ -19,6 +19,9 @@ pub(crate) const SEAL_STEP_MS: i64 = 6 * 3_600_000;
 /// weekend still goes on.
 pub(crate) const VIEW_SILENCE_MS: i64 = 72 * 3_600_000;
 
+/// Ends of sessions remembered per device for rules that count sessions in a window.
+pub(crate) const ENDED_MAX: usize = 4_096;
+
 /// Longest engaged time of one view, in milliseconds: a day. More is a broken clock.
 pub(crate) const ENGAGED_MS_MAX: u32 = 86_400_000;
 

@@ -6,7 +6,8 @@ use crate::limits::{AMOUNT_ABS_MAX, CAP_PER_DAY_MAX, ENGAGED_MS_MAX, WEIGHTS_MAX
 use crate::rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
 use crate::score::Engagement;
 use crate::segment::hash::{FixedHash, Mixer};
-use crate::segment::{Diagnostic, RuleInfo, Rules};
+use crate::segment::{Diagnostic, RuleInfo, RulePart, Rules, Setting};
+use crate::session::SessionPlan;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -23,7 +24,7 @@ pub(crate) const FORMAT_VERSION: u8 = 2;
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) rules: Rules,
-    pub(crate) session: SessionRules,
+    pub(crate) session: SessionPlan,
     pub(crate) engagement: Engagement,
     weights: Vec<PlannedWeight>,
     uses: HashMap<Box<str>, EventUse, FixedHash>,
@@ -88,7 +89,9 @@ impl Plan {
     /// segment has an empty `segment` and an empty span.
     pub fn compile(set: &RuleSet) -> Result<Self, Vec<Diagnostic>> {
         let mut faults = faults_of(set);
-        let rules = match Rules::compile(&set.segments, &SCORE_NAMES) {
+        let setting =
+            Setting { scores: &SCORE_NAMES, zone: &set.zone, session_max_ms: set.session.max_ms };
+        let rules = match Rules::compile(&set.segments, setting) {
             Ok(rules) if faults.is_empty() => rules,
             Ok(_) => return Err(faults),
             Err(more) => {
@@ -103,7 +106,8 @@ impl Plan {
             engaged_second: set.engagement.engaged_second,
         };
         let segments = infos(set, &rules);
-        let (session, digest) = (set.session.clone(), digest_of(set, &rules));
+        let digest = digest_of(set, &rules);
+        let session = SessionPlan { rules: set.session.clone(), ended_ms: rules.sessions_ms() };
         Ok(Self { rules, session, engagement, weights, uses, segments, digest })
     }
 
@@ -239,6 +243,7 @@ const SPAN_MS_MAX: i64 = 1_827 * crate::limits::DAY_MS;
 fn fault(message: String) -> Diagnostic {
     Diagnostic {
         segment: String::new(),
+        part: RulePart::When,
         span: 0..0,
         message,
         label: "here".to_string(),

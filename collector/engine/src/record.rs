@@ -233,7 +233,7 @@ impl Record {
             member: member.clone(),
             devices: state.absorbed().cloned().collect(),
             segments: self.standing.members.clone(),
-            held_out: Vec::new(),
+            held_out: self.standing.held_out.clone(),
             scores: [state.score.shown(&plan.engagement, now)].into(),
             session,
             traits,
@@ -290,7 +290,7 @@ impl Record {
         if touch == Touch::Everything || self.standing.clock == NEVER {
             touched.mark_all(plan.rules.order());
         }
-        let with = With { plan, state: &self.state, clock };
+        let with = With { plan, state: &self.state, clock, seed: self.seed };
         let cause = Cause::Fact(moment.at.min(clock));
         self.standing.evaluate(with, &mut touched, cause, told);
         if let Some(hasty) = hasty {
@@ -315,7 +315,7 @@ impl Record {
         let mut touched = Touched::default();
         self.standing.mark_due(at, &mut touched);
         let state = self.state.as_of(plan, at, self.standing.clock, &mut touched);
-        let with = With { plan, state: &state, clock: at };
+        let with = With { plan, state: &state, clock: at, seed: self.seed };
         self.standing.evaluate(with, &mut touched, Cause::Time, out);
     }
 }

@@ -4,11 +4,28 @@
 //! go of and how an event in order costs O(1). It never looks at a clock: whether a session is over
 //! is known when the next one begins.
 use crate::atom::{Atoms, Text, hash_of};
-use crate::limits::VIEW_SILENCE_MS;
+use crate::limits::{ENDED_MAX, VIEW_SILENCE_MS};
 use crate::rules::SessionRules;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Deref;
 use serde::{Deserialize, Serialize};
+
+/// How events become sessions, and what rules ask of sessions that are over.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionPlan {
+    pub(crate) rules: SessionRules,
+    /// How long ends of sessions are remembered, in milliseconds; 0 if nobody asks for them.
+    pub(crate) ended_ms: i64,
+}
+
+impl Deref for SessionPlan {
+    type Target = SessionRules;
+
+    fn deref(&self) -> &SessionRules {
+        &self.rules
+    }
+}
 
 /// Why a session began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -227,6 +244,8 @@ pub(crate) struct Walk {
     /// The session in the making; none before the first event.
     pub(crate) run: Option<Run>,
     pub(crate) views: Views,
+    /// When the sessions before it ended, as far as anybody asks; ascending.
+    pub(crate) ended: Vec<i64>,
 }
 
 impl Walk {
@@ -237,6 +256,9 @@ impl Walk {
         let reason = with.starts_anew(self.run.as_ref(), atom.at, &atom.campaign);
         if let Some(reason) = reason {
             pushed.closed = self.run;
+            if let Some(run) = self.run.filter(|_| with.rules.ended_ms > 0) {
+                self.note_end(run.last);
+            }
             let ordinal = self.run.map_or(0, |run| run.ordinal.saturating_add(1));
             self.run = Some(Run::starting(atom.at, reason, ordinal));
         }
@@ -258,6 +280,13 @@ impl Walk {
             pushed.moved = self.views.engage(run, view.id, view.engaged_ms, atom.at);
         }
         pushed
+    }
+
+    /// Remembers the end of a session.
+    pub(crate) fn note_end(&mut self, at: i64) {
+        let index = self.ended.partition_point(|end| *end <= at);
+        self.ended.insert(index, at);
+        self.ended.drain(..self.ended.len().saturating_sub(ENDED_MAX));
     }
 }
 
@@ -319,7 +348,7 @@ impl Run {
 /// What the walk looks at but does not change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walking<'a> {
-    pub(crate) rules: &'a SessionRules,
+    pub(crate) rules: &'a SessionPlan,
     pub(crate) atoms: &'a Atoms,
     pub(crate) kept: Option<&'a KeptTexts>,
 }

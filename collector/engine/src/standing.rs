@@ -1,6 +1,7 @@
 //! Which segments a person is in, since when, and when that may next change by itself.
+use crate::bucket;
 use crate::plan::Plan;
-use crate::segment::{Features, SessionField, SessionValue, Subject, Touched};
+use crate::segment::{Features, SessionField, SessionValue, Subject, Touched, device_hash};
 use crate::state::State;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -13,6 +14,9 @@ pub(crate) struct Standing {
     /// Sorted by segment.
     #[serde(serialize_with = "write_members", deserialize_with = "read_members")]
     pub(crate) members: Vec<Membership>,
+    /// The segments that the person would be in if not held out. Sorted by segment.
+    #[serde(serialize_with = "write_members", deserialize_with = "read_members")]
+    pub(crate) held_out: Vec<Membership>,
     /// Sorted by segment; only those with something to tell.
     timings: Vec<Timing>,
     /// The earliest of their deadlines.
@@ -53,7 +57,13 @@ impl From<Timing> for WrittenTiming {
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { members: Vec::new(), timings: Vec::new(), wake_at: None, clock: NEVER }
+        Self {
+            members: Vec::new(),
+            held_out: Vec::new(),
+            timings: Vec::new(),
+            wake_at: None,
+            clock: NEVER,
+        }
     }
 }
 
@@ -94,15 +104,23 @@ impl Standing {
         if touched.is_empty() {
             return;
         }
-        let With { plan, state, clock } = with;
+        let With { plan, state, clock, .. } = with;
         let raw = Cell::new(None);
         let (mut member, mut timing) = (Seek::default(), Seek::default());
         for &segment in plan.rules.order() {
             if !touched.contains(segment) {
                 continue;
             }
-            let person = Person { plan, state, standing: self, clock, raw: &raw };
-            let verdict = plan.rules.evaluate(segment, &person, clock);
+            let person = Person { with, state, standing: self, raw: &raw };
+            let held_out = plan.rules.is_held_out(segment, &person);
+            let (list, seek) = if held_out {
+                (&self.held_out, &mut Seek::default())
+            } else {
+                (&self.members, &mut member)
+            };
+            let position = seek.find(list, segment, |member| member.segment);
+            let since = position.ok().map(|index| list[index].entered_at.0);
+            let verdict = plan.rules.evaluate(segment, &person, clock, since);
             // A deadline that is not ahead would be fired for ever.
             let wake_at = verdict.changes_at.map_or(NO_WAKE, |at| at.max(clock.saturating_add(1)));
             let timing = timing.find(&self.timings, segment, |timing| timing.segment);
@@ -111,14 +129,16 @@ impl Standing {
             } else if let (Err(index), true) = (timing, wake_at != NO_WAKE) {
                 self.note(index, Timing { segment, wake_at, left_at: NEVER });
             }
-            let position = member.find(&self.members, segment, |member| member.segment);
             if position.is_ok() != verdict.member {
                 let at = match cause {
                     Cause::Fact(at) => at,
                     Cause::Time => clock,
                 };
-                out.push(self.cross(segment, position, at));
-                touched.mark_all(plan.rules.dependents(segment));
+                let crossed = self.cross(segment, (position, held_out), at);
+                if !held_out {
+                    out.push(crossed);
+                    touched.mark_all(plan.rules.dependents(segment));
+                }
             }
         }
         let wakes = self.timings.iter().map(|timing| timing.wake_at);
@@ -129,22 +149,23 @@ impl Standing {
     fn cross(
         &mut self,
         segment: SegmentIndex,
-        position: Result<usize, usize>,
+        (position, held_out): (Result<usize, usize>, bool),
         at: i64,
     ) -> Transition {
         let timing = self.timing(segment);
+        let list = if held_out { &mut self.held_out } else { &mut self.members };
         match position {
             Err(index) => {
                 let left_at = timing.map_or(NEVER, |index| self.timings[index].left_at);
                 let entered_at = EventTime(at.max(left_at));
-                if self.members.len() == self.members.capacity() {
-                    self.members.reserve_exact(1);
+                if list.len() == list.capacity() {
+                    list.reserve_exact(1);
                 }
-                self.members.insert(index, Membership { segment, entered_at });
+                list.insert(index, Membership { segment, entered_at });
                 Transition { segment, change: SegmentChange::Enter, at: entered_at }
             }
             Ok(index) => {
-                let entered_at = self.members.remove(index).entered_at;
+                let entered_at = list.remove(index).entered_at;
                 let at = EventTime(at).max(entered_at);
                 match timing {
                     Ok(index) => self.timings[index].left_at = at.0,
@@ -194,6 +215,7 @@ impl Standing {
     /// Checks what looking things up relies on.
     pub(crate) fn is_sorted(&self) -> bool {
         self.members.is_sorted_by(|a, b| a.segment < b.segment)
+            && self.held_out.is_sorted_by(|a, b| a.segment < b.segment)
             && self.timings.is_sorted_by(|a, b| a.segment < b.segment)
     }
 
@@ -237,22 +259,23 @@ pub(crate) struct With<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) state: &'a State,
     pub(crate) clock: i64,
+    /// The person's, see [`crate::bucket`].
+    pub(crate) seed: u64,
 }
 
 /// A person as the rules see one.
 struct Person<'a> {
-    plan: &'a Plan,
+    with: With<'a>,
     state: &'a State,
     standing: &'a Standing,
-    clock: i64,
     /// The raw sum of the score at `clock`, once it was asked for.
     raw: &'a Cell<Option<f64>>,
 }
 
 impl Person<'_> {
     fn raw_score(&self, now: i64) -> f64 {
-        let compute = || self.state.score.raw(&self.plan.engagement, now);
-        if now != self.clock {
+        let compute = || self.state.score.raw(&self.with.plan.engagement, now);
+        if now != self.with.clock {
             return compute();
         }
         let raw = self.raw.get().unwrap_or_else(compute);
@@ -273,7 +296,7 @@ impl Subject for Person<'_> {
     fn session(&self, field: SessionField) -> Option<SessionValue<'_>> {
         let device = self.state.latest_device()?;
         let run = device.latest()?;
-        let texts = device.walking(&self.plan.session);
+        let texts = device.walking(&self.with.plan.session);
         #[allow(clippy::cast_precision_loss, reason = "spans and amounts are far below 2^53")]
         let number = match field {
             SessionField::Events => f64::from(run.events),
@@ -295,13 +318,27 @@ impl Subject for Person<'_> {
 
     fn score(&self, index: usize, now: i64) -> f64 {
         debug_assert_eq!(index, 0);
-        self.plan.engagement.shown(self.raw_score(now))
+        self.with.plan.engagement.shown(self.raw_score(now))
     }
 
     fn score_next_crossing(&self, index: usize, threshold: f64, now: i64) -> Option<i64> {
         debug_assert_eq!(index, 0);
-        let (rules, raw) = (&self.plan.engagement, self.raw_score(now));
+        let (rules, raw) = (&self.with.plan.engagement, self.raw_score(now));
         self.state.score.wake_for_crossing(rules, threshold, now, raw)
+    }
+
+    fn latest_session(&self) -> Option<(u64, i64, i64)> {
+        let device = self.state.latest_device()?;
+        let run = device.latest()?;
+        Some((device_hash(&device.id), run.start, run.last))
+    }
+
+    fn sessions_after(&self, after: i64) -> (u64, Option<i64>) {
+        self.state.sessions_after(after)
+    }
+
+    fn bucket(&self, salt: &str) -> u16 {
+        bucket::place(self.with.seed, salt)
     }
 
     fn is_member(&self, segment: SegmentIndex) -> bool {

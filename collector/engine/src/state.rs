@@ -137,10 +137,12 @@ impl State {
             FactKind::Identify => {
                 self.traits.get_or_insert_default().fold(fact.at.0, tie_of(fact), fact.props);
                 touched.mark_all(plan.rules.read_by_traits());
+                self.fold_features(plan, fact, touched);
             }
             FactKind::Group => {
                 join_group(&mut self.rare.get_or_insert_default().groups, fact.name);
                 self.tidy();
+                self.fold_features(plan, fact, touched);
             }
             // These move histories between persons; the record sees to that.
             FactKind::Linked | FactKind::Absorb => return,
@@ -182,13 +184,19 @@ impl State {
         if is_scored {
             touched.mark_all(plan.rules.read_by_score());
         }
+        self.fold_features(plan, fact, touched);
+    }
+
+    /// Takes what rules ask of a fact.
+    fn fold_features(&mut self, plan: &Plan, fact: &Fact<'_>, touched: &mut Touched) {
         let event = FoldEvent {
             name: fact.name,
-            is_activity: true,
+            is_activity: fact.kind.is_activity(),
             at: fact.at.0,
-            tie,
+            tie: tie_of(fact),
             props: fact.props,
             context: fact.context,
+            device: fact.device,
         };
         plan.rules.fold(&mut self.features, &event, self.receipt_max, touched);
     }
@@ -286,6 +294,17 @@ impl State {
     pub(crate) fn latest_device(&self) -> Option<&Device> {
         let recency = |device: &&Device| device.latest().map(|run| (run.last, run.start));
         self.devices.iter().filter(|device| device.latest().is_some()).max_by_key(recency)
+    }
+
+    /// How many sessions had an event after an instant, and when the first of them ended.
+    pub(crate) fn sessions_after(&self, after: i64) -> (u64, Option<i64>) {
+        if after == i64::MIN {
+            return (self.devices.iter().map(Device::session_count).sum(), None);
+        }
+        let ends = self.devices.iter().flat_map(Device::ends).filter(|end| *end > after);
+        ends.fold((0, None), |(count, first), end| {
+            (count + 1, Some(first.map_or(end, |first: i64| first.min(end))))
+        })
     }
 
     fn tidy(&mut self) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::atom::View;
+use crate::rules::SessionRules;
 use crate::session::{EndReason, StartReason};
 use alloc::borrow::Cow;
 use proptest::prelude::*;
@@ -22,7 +23,12 @@ fn engaged(minute: i64, id: u64, seconds: u32) -> Atom<'static> {
     Atom { view: Some(View { id, engaged_ms: seconds * 1_000 }), ..at(minute) }
 }
 
-fn folded(rules: &SessionRules, atoms: &[Atom<'_>]) -> Device {
+/// Ends of sessions are remembered, too.
+fn kept(rules: SessionRules) -> SessionPlan {
+    SessionPlan { rules, ended_ms: 5 * crate::limits::DAY_MS }
+}
+
+fn folded(rules: &SessionPlan, atoms: &[Atom<'_>]) -> Device {
     let mut device = Device::new("d");
     for atom in atoms {
         assert!(device.fold(rules, atom));
@@ -30,7 +36,7 @@ fn folded(rules: &SessionRules, atoms: &[Atom<'_>]) -> Device {
     device
 }
 
-fn sessions(rules: &SessionRules, device: &Device) -> Vec<Session> {
+fn sessions(rules: &SessionPlan, device: &Device) -> Vec<Session> {
     let mut out = Vec::new();
     device.sessions(rules, &mut out);
     let closed = u64::from(device.closed().sessions);
@@ -45,7 +51,7 @@ fn bytes(device: &Device) -> Vec<u8> {
 /// Start and end in minutes, events, and why it began and ended.
 type Row = (i64, i64, u32, StartReason, EndReason);
 
-fn rows(rules: &SessionRules, device: &Device) -> Vec<Row> {
+fn rows(rules: &SessionPlan, device: &Device) -> Vec<Row> {
     sessions(rules, device)
         .iter()
         .map(|s| (s.start / MINUTE, s.end / MINUTE, s.events, s.start_reason, s.end_reason))
@@ -57,14 +63,14 @@ fn events_become_sessions() {
     use EndReason::Open;
     use StartReason::First;
     let (plain, split) = (
-        SessionRules::default(),
-        SessionRules { split_on_campaign: true, ..SessionRules::default() },
+        kept(SessionRules::default()),
+        kept(SessionRules { split_on_campaign: true, ..SessionRules::default() }),
     );
     let idle = (StartReason::Idle, EndReason::Idle);
     let max = (StartReason::Max, EndReason::Max);
     let campaign = (StartReason::Campaign, EndReason::Campaign);
     let steady: Vec<Atom<'_>> = (0..=60).map(|i| at(i * 25)).collect();
-    let cases: Vec<(&str, &SessionRules, Vec<Atom<'_>>, Vec<Row>)> = vec![
+    let cases: Vec<(&str, &SessionPlan, Vec<Atom<'_>>, Vec<Row>)> = vec![
         ("one", &plain, vec![at(5)], vec![(5, 5, 1, First, Open)]),
         ("a gap of exactly idle", &plain, vec![at(0), at(30)], vec![(0, 30, 2, First, Open)]),
         (
@@ -113,7 +119,7 @@ fn events_become_sessions() {
 
 #[test]
 fn a_session_keeps_what_happened_in_it() {
-    let rules = SessionRules::default();
+    let rules = kept(SessionRules::default());
     let atoms = [
         Atom { referrer: "https://r", ..page(0, "/a") },
         from(1, "spring"),
@@ -132,7 +138,7 @@ fn a_session_keeps_what_happened_in_it() {
 
 #[test]
 fn a_bounce_is_short_fruitless_and_a_single_view() {
-    let rules = SessionRules::default();
+    let rules = kept(SessionRules::default());
     let bought = Atom { is_conversion: true, ..at(1) };
     let cases = [
         ("one page", vec![page(0, "/a")], true),
@@ -148,7 +154,7 @@ fn a_bounce_is_short_fruitless_and_a_single_view() {
 
 #[test]
 fn engaged_time_is_the_largest_of_each_view_and_counts_once() {
-    let rules = SessionRules::default();
+    let rules = kept(SessionRules::default());
     let ms = |atoms: &[Atom<'_>]| -> Vec<u64> {
         sessions(&rules, &folded(&rules, atoms)).iter().map(|s| s.engaged_ms / 1_000).collect()
     };
@@ -161,7 +167,7 @@ fn engaged_time_is_the_largest_of_each_view_and_counts_once() {
 
 #[test]
 fn sealing_keeps_what_is_shown() {
-    let rules = SessionRules { split_on_campaign: true, ..SessionRules::default() };
+    let rules = kept(SessionRules { split_on_campaign: true, ..SessionRules::default() });
     let atoms = [
         Atom { referrer: "r", ..page(0, "/a") },
         engaged(5, 1, 9),
@@ -192,7 +198,7 @@ fn sealing_keeps_what_is_shown() {
 
 #[test]
 fn a_device_holds_a_bounded_number_of_events() {
-    let rules = SessionRules::default();
+    let rules = kept(SessionRules::default());
     let mut device = Device::new("d");
     let count = ATOMS_MAX as i64 + 700;
     for i in 0..count {
@@ -234,7 +240,7 @@ proptest! {
         split_on_campaign: bool,
         cut in 0..40_usize,
     ) {
-        let rules = SessionRules { split_on_campaign, ..SessionRules::default() };
+        let rules = kept(SessionRules { split_on_campaign, ..SessionRules::default() });
         let (mut sorted, shuffled) = atoms;
         sorted.sort_by_key(|atom| (atom.at, atom.tie));
         let device = folded(&rules, &sorted);
@@ -253,7 +259,7 @@ proptest! {
         right in prop::collection::vec(any_atom(), 1..20),
         horizon in 0..600_i64,
     ) {
-        let rules = SessionRules::default();
+        let rules = kept(SessionRules::default());
         let [mut left, mut right] = [left, right].map(|atoms| {
             let mut device = folded(&rules, &atoms);
             device.seal(&rules, horizon * MINUTE);

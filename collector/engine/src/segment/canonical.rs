@@ -2,7 +2,7 @@
 //! a plan can be told from another.
 //!
 //! Spaces, the order of `and` and `or`, doubled parts and the unit of a duration do not show.
-use super::ast::{Aggregate, Events, Expr, Kind, Literal, Window};
+use super::ast::{Aggregate, Events, Expr, Kind, Literal, Sequence, Step, Window};
 use super::parse_aggregate::joined;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -37,6 +37,10 @@ pub(super) fn canonical(expr: &Expr) -> String {
         Kind::Text { how, operand, needle } => {
             format!("({} {} {})", canonical(operand), how.words(), literal(&needle.value))
         }
+        Kind::Sequence(sequence) => canonical_sequence(sequence),
+        Kind::Sessions(within) => format!("sessions({within:?})"),
+        Kind::Ratio(above, below) => format!("ratio({}, {})", canonical(above), canonical(below)),
+        Kind::Bucket(salt) => format!("bucket({salt:?})"),
     }
 }
 
@@ -44,6 +48,7 @@ pub(super) fn canonical(expr: &Expr) -> String {
 pub(super) fn canonical_events(events: &Events) -> String {
     match events {
         Events::Any => "*".into(),
+        Events::Every => "**".into(),
         Events::Named(names) => format!("{names:?}"),
     }
 }
@@ -53,13 +58,30 @@ fn canonical_aggregate(aggregate: &Aggregate) -> String {
     let window = match aggregate.window.value {
         Window::Lifetime => "lifetime".to_string(),
         Window::Within(ms) => format!("within {ms}"),
+        Window::Ago { from, to } => format!("between {from} and {to} ago"),
+        Window::Calendar(unit) => unit.name().to_string(),
+        Window::Session => "in session".to_string(),
     };
     format!(
-        "{}({property:?} of {} where {:?} {window})",
+        "{}({property:?} of {} where {:?} {window} {:?})",
         aggregate.function.name(),
         canonical_events(&aggregate.events),
         aggregate.predicate.as_deref().map(canonical),
+        aggregate.step_ms.as_ref().map(|step| step.value),
     )
+}
+
+/// A sequence, with what is asked of the events of each step.
+pub(super) fn canonical_sequence(sequence: &Sequence) -> String {
+    let step = |step: &Step| {
+        let no = if step.absent { "no " } else { "" };
+        let within = step.within.as_ref().map(|within| within.value);
+        let predicate = step.predicate.as_deref().map(canonical);
+        format!("{no}{} where {predicate:?} within {within:?}", canonical_events(&step.events))
+    };
+    let steps: Vec<String> = sequence.steps.iter().map(step).collect();
+    let same: Vec<String> = sequence.same.iter().map(|path| joined(&path.value)).collect();
+    format!("sequence({} same {same:?})", steps.join(" -> "))
 }
 
 fn literal(value: &Literal) -> String {

@@ -1,17 +1,20 @@
 //! Tree to plan: resolves names, checks types and finds out what each leaf must keep.
 //!
 //! It goes on after a fault, so that one look shows them all. What it lets through evaluates
-//! without surprises: in `where` only properties, windowed counts only against literals.
-use super::ast::{CompareOp, Events, Expr, Function, Kind, Literal, Spanned, TextTest};
-use super::condition::{Node, Operand, Plain, Reading, Test};
+//! without surprises: in `where` only properties, in ratios only what stands still.
+use super::ast::{CompareOp, Events, Expr, Function, Kind, Literal, Path, Spanned, TextTest};
+use super::condition::{Node, Operand, Pattern, Plain, Reading, Test};
 use super::diagnostic::{Fault, Span};
+use super::instant::instant;
 use super::leaf_table::LeafTable;
+use super::limits::REGEX_BYTES_MAX;
 use super::parse_aggregate::joined;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use regex::RegexBuilder;
 use sillage_model::SegmentIndex;
 
 /// What names may refer to.
@@ -42,8 +45,10 @@ pub(super) struct Found {
     pub(super) reads_traits: bool,
     /// Whether the answer can change without an event.
     pub(super) moves: bool,
-    /// What is kept only up to a number of entries.
-    pub(super) capped: Vec<String>,
+    /// How far back ends of sessions are asked for, in milliseconds.
+    pub(super) sessions_ms: i64,
+    /// What is kept only up to a number of entries, and in which leaf.
+    pub(super) capped: Vec<(&'static str, u16)>,
 }
 
 /// What kind of values an operand has.
@@ -79,12 +84,16 @@ impl<'a> Check<'a> {
             Kind::Between { operand, low, high } => self.between(operand, low, high),
             Kind::In { operand, list } => self.membership(operand, list),
             Kind::Text { how, operand, needle } => self.text(*how, operand, needle),
-            Kind::Aggregate(aggregate) if aggregate.function == Function::Exists => {
-                let at_least_one = Test::Compare(CompareOp::AtLeast, Literal::Number(1.0));
-                let operand = self.aggregate(aggregate, Some(&at_least_one));
-                operand.map(|(operand, _)| Node::Test(operand, at_least_one))
+            Kind::Aggregate(aggregate) if aggregate.function.is_condition() => {
+                self.event_condition(aggregate)
             }
-            Kind::Path(_) | Kind::Aggregate(_) | Kind::Literal(_) => self.truth(expr),
+            Kind::Sequence(sequence) => self.sequence(sequence),
+            Kind::Path(_)
+            | Kind::Aggregate(_)
+            | Kind::Literal(_)
+            | Kind::Sessions(_)
+            | Kind::Ratio(..)
+            | Kind::Bucket(_) => self.truth(expr),
         };
         node.unwrap_or(Node::Constant(false))
     }
@@ -116,10 +125,17 @@ impl<'a> Check<'a> {
 
     fn present(&mut self, inner: &Expr) -> Option<Node> {
         let never_missing = match &inner.kind {
-            Kind::Aggregate(a) => {
-                matches!(a.function, Function::Count | Function::Sum | Function::Distinct)
-            }
-            Kind::Path(_) => false,
+            Kind::Aggregate(a) => matches!(
+                a.function,
+                Function::Count
+                    | Function::Sum
+                    | Function::Distinct
+                    | Function::DaysActive
+                    | Function::Streak
+                    | Function::Periods
+            ),
+            Kind::Path(path) => path.names[0].value == "now" && !self.in_where,
+            Kind::Ratio(..) => false,
             _ => true,
         };
         if never_missing {
@@ -151,6 +167,7 @@ impl<'a> Check<'a> {
     }
 
     fn compare(&mut self, op: CompareOp, op_span: Span, left: &Expr, right: &Expr) -> Option<Node> {
+        let (left, right) = (&self.dated(left, right)?, &self.dated(right, left)?);
         match (&left.kind, &right.kind) {
             (Kind::Literal(_), Kind::Literal(_)) => {
                 let message = "both sides are literals, so the answer never changes";
@@ -200,6 +217,7 @@ impl<'a> Check<'a> {
     }
 
     fn between(&mut self, operand: &Expr, low: &Expr, high: &Expr) -> Option<Node> {
+        let (low, high) = (&self.dated(low, operand)?, &self.dated(high, operand)?);
         let number = |expr: &Expr| match expr.kind {
             Kind::Literal(Literal::Number(n)) => Some(n),
             _ => None,
@@ -226,6 +244,30 @@ impl<'a> Check<'a> {
         Some(Node::All([from, to].into()))
     }
 
+    /// A text that is compared with `now`, as the instant that it names; anything else as it is.
+    fn dated(&mut self, expr: &Expr, with: &Expr) -> Option<Expr> {
+        let is_now = |path: &Path| path.names.len() == 1 && path.names[0].value == "now";
+        let Kind::Literal(Literal::Text(text)) = &expr.kind else { return Some(expr.clone()) };
+        if self.in_where || !matches!(&with.kind, Kind::Path(path) if is_now(path)) {
+            return Some(expr.clone());
+        }
+        match instant(text) {
+            #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285 000 years")]
+            Some(ms) => {
+                Some(Expr { kind: Kind::Literal(Literal::Number(ms as f64)), ..expr.clone() })
+            }
+            None => {
+                let fault = Fault::new(expr.span, "this text is no date", "not a date or time");
+                self.fault(
+                    fault.help(
+                        "write \"2026-12-24\" (midnight UTC) or \"2026-12-24T18:00:00+01:00\"",
+                    ),
+                );
+                None
+            }
+        }
+    }
+
     fn membership(&mut self, operand: &Expr, list: &[Spanned<Literal>]) -> Option<Node> {
         let values: Vec<Literal> = list.iter().map(|item| item.value.clone()).collect();
         let whole = list.first()?.span.to(list.last()?.span);
@@ -242,7 +284,11 @@ impl<'a> Check<'a> {
 
     fn text(&mut self, how: TextTest, operand: &Expr, needle: &Spanned<Literal>) -> Option<Node> {
         let words = how.words();
-        let test = Test::Text(how, needle.value.clone());
+        let test = if how == TextTest::Matches {
+            self.pattern(needle)?
+        } else {
+            Test::Text(how, needle.value.clone())
+        };
         let (checked, of_type) = self.operand(operand, Some(&test))?;
         let is_text = matches!(needle.value, Literal::Text(_));
         let fault = if !matches!(of_type, Type::Text | Type::Any) {
@@ -254,6 +300,30 @@ impl<'a> Check<'a> {
             Fault::new(needle.span, message, "not text")
         } else {
             return Some(Node::Test(checked, test));
+        };
+        self.fault(fault);
+        None
+    }
+
+    fn pattern(&mut self, needle: &Spanned<Literal>) -> Option<Test> {
+        let fault = match &needle.value {
+            Literal::Text(text) => {
+                let built = RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
+                match built {
+                    Ok(regex) => return Some(Test::Matches(Pattern(regex))),
+                    Err(error) => {
+                        // The last line of the parser's drawing says what is wrong.
+                        let error = format!("{error}");
+                        let why = error.lines().last().unwrap_or_default();
+                        let why = why.trim_start_matches("error: ").trim();
+                        let message = format!("this is no regular expression: {why}");
+                        Fault::new(needle.span, message, "not a pattern")
+                    }
+                }
+            }
+            Literal::Number(_) | Literal::Bool(_) => {
+                Fault::new(needle.span, "`matches` needs a pattern in quotes", "not text")
+            }
         };
         self.fault(fault);
         None
@@ -272,7 +342,7 @@ impl<'a> Check<'a> {
                 })
             }),
             Test::Between(low, _) => mismatch(expr, of_type, &Literal::Number(*low), span),
-            Test::In(_) | Test::Text(..) => None,
+            Test::In(_) | Test::Text(..) | Test::Matches(_) => None,
         };
         match fault {
             Some(fault) => {
@@ -293,9 +363,23 @@ impl<'a> Check<'a> {
                 Some((Operand::Property(property), Type::Any))
             }
             Kind::Path(path) => self.fact(path, expr.span),
-            Kind::Aggregate(aggregate) if aggregate.function != Function::Exists => {
+            Kind::Aggregate(aggregate) if !aggregate.function.is_condition() => {
                 self.aggregate(aggregate, test)
             }
+            Kind::Ratio(above, below) => self.ratio(above, below),
+            Kind::Sessions(_) | Kind::Bucket(_) if self.in_where => {
+                let message = "`where` looks at one event; this is about the person";
+                let fault = Fault::new(expr.span, message, "not a property of the event");
+                self.fault(fault.help("move it out of `where` and join it with `and`"));
+                None
+            }
+            Kind::Sessions(within_ms) => {
+                self.found.reads_session = true;
+                self.found.moves |= within_ms.is_some();
+                self.found.sessions_ms = self.found.sessions_ms.max(within_ms.unwrap_or(0));
+                Some((Operand::Sessions(*within_ms), Type::Number))
+            }
+            Kind::Bucket(salt) => Some((Operand::Bucket(salt.as_str().into()), Type::Number)),
             _ => {
                 let message = "a condition is true or false and is not compared";
                 let fault = Fault::new(expr.span, message, "a condition, not a value");
@@ -303,6 +387,27 @@ impl<'a> Check<'a> {
                 None
             }
         }
+    }
+
+    /// `ratio(a, b)`. Values that grow by themselves are left out: when their quotient crosses a
+    /// number is not computed.
+    fn ratio(&mut self, above: &Expr, below: &Expr) -> Option<(Operand, Type)> {
+        let (a, b) = (self.operand(above, None), self.operand(below, None));
+        for (expr, found) in [(above, a.as_ref()), (below, b.as_ref())] {
+            let (operand, of_type) = found?;
+            let fault = if !of_type.has_order() {
+                let message = format!("{} is {}, not a number", describe(expr), of_type.name());
+                Fault::new(expr.span, message, "not a number")
+            } else if moves_steadily(operand) {
+                let message = "a ratio is of values that stand still between events";
+                Fault::new(expr.span, message, "moves with time")
+            } else {
+                continue;
+            };
+            self.fault(fault);
+            return None;
+        }
+        Some((Operand::Ratio(Box::new((a?.0, b?.0))), Type::Number))
     }
 }
 
@@ -341,7 +446,9 @@ fn is_score(operand: &Operand) -> bool {
 fn moves_steadily(operand: &Operand) -> bool {
     matches!(
         operand,
-        Operand::Score(_) | Operand::Leaf(_, Reading::SinceLatest(_) | Reading::SinceEarliest(_))
+        Operand::Score(_)
+            | Operand::Now
+            | Operand::Leaf(_, Reading::SinceLatest(_) | Reading::SinceEarliest(_))
     )
 }
 
@@ -377,6 +484,9 @@ pub(super) fn describe(expr: &Expr) -> String {
         Kind::Path(path) => format!("`{}`", joined(path)),
         Kind::Aggregate(aggregate) => format!("`{}(…)`", aggregate.function.name()),
         Kind::Literal(literal) => type_of(literal).name().into(),
+        Kind::Sessions(_) => "`sessions(…)`".into(),
+        Kind::Ratio(..) => "`ratio(…)`".into(),
+        Kind::Bucket(_) => "`bucket(…)`".into(),
         _ => "this".into(),
     }
 }

@@ -1,8 +1,10 @@
 //! What names stand for: facts outside `where`, properties of the event inside.
-use super::ast::{Function, Path};
+use super::ast::{Events, Function, Path, Window};
 use super::check::{Check, Type};
-use super::condition::{Operand, Property, PropertyRoot};
+use super::condition::{Operand, Pick, Property, PropertyRoot, Reading};
 use super::diagnostic::{Fault, Span};
+use super::leaf::LeafKind;
+use super::leaf_table::KeepsAll;
 use super::parse_aggregate::joined;
 use super::subject::SessionField;
 use super::word;
@@ -50,11 +52,34 @@ impl Check<'_> {
                 let fault = Fault::new(span, message, "which one?");
                 fault.help(format!("for example: {example}"))
             }
+            "now" if rest.is_empty() => {
+                self.found.moves = true;
+                return Some((Operand::Now, Type::Number));
+            }
+            "now" => Fault::new(span, "`now` is an instant and has no parts", "not a fact"),
             name if word::is_later_root(name) => word::not_supported(root.span, name),
-            name => unknown_fact(root.span, name),
+            name => match word::CONTEXT_ROOTS.iter().find(|(root, _)| *root == name) {
+                Some((root, _)) if rest.is_empty() => {
+                    let message = format!("`{root}` is a group of facts, not a value");
+                    let example = context_example(root);
+                    Fault::new(span, message, "which one?").help(format!("for example: {example}"))
+                }
+                Some((_, place)) => return self.context_fact(place, &rest),
+                None => unknown_fact(root.span, name),
+            },
         };
         self.fault(fault);
         None
+    }
+
+    /// What the latest event that has it says in its context. Any fact counts, also one that is no
+    /// event to a rule.
+    pub(super) fn context_fact(&mut self, place: &str, name: &str) -> Option<(Operand, Type)> {
+        let path = format!("{place}.{name}").into();
+        let kind = LeafKind::Last(Property { root: PropertyRoot::Context, path });
+        let leaf = self.table.leaf(&Events::Every, None, kind, (None, KeepsAll::No))?;
+        self.note_leaf(leaf, KeepsAll::No, "");
+        Some((Operand::Leaf(leaf, Reading::Value(Pick::Last, Window::Lifetime)), Type::Any))
     }
 
     /// A property of the event at hand.
@@ -72,7 +97,7 @@ impl Check<'_> {
             }
             "properties" => return Some(Property { root: PropertyRoot::Props, path: rest.into() }),
             "item" => word::not_supported(path.names[0].span, root),
-            root if word::ROOTS.contains(&root) => {
+            root if word::ROOTS.contains(&root) && root != "now" => {
                 let message = format!("`{root}.{rest}` is about the person, not about the event");
                 let fault = Fault::new(span, message, "not a property of the event");
                 fault.help(format!(
@@ -85,6 +110,17 @@ impl Check<'_> {
         };
         self.fault(fault);
         None
+    }
+}
+
+fn context_example(root: &str) -> &'static str {
+    match root {
+        "device" => "device.type == \"mobile\"",
+        "os" => "os.name == \"iOS\"",
+        "app" => "app.version starts with \"2.\"",
+        "geo" => "geo.country == \"FR\"",
+        "campaign" => "campaign.source == \"newsletter\"",
+        _ => "consent.personalization",
     }
 }
 
@@ -124,8 +160,8 @@ fn unknown_fact(span: Span, name: &str) -> Fault {
         Some(f) if f.takes_property() => fault.help(format!("write {name}(price of \"Event\")")),
         Some(_) => fault.help(format!("write {name}(\"Event\")")),
         None => fault.near(name, word::ROOTS).or_help(
-            "facts are trait.*, session.* and score.*; properties of events stand in `where`, text \
-             between double quotes",
+            "facts are trait.*, session.*, score.*, device.*, os.*, app.*, geo.*, campaign.*, \
+             consent.* and now; properties of events stand in `where`, text between double quotes",
         ),
     }
 }

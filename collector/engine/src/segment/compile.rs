@@ -1,16 +1,18 @@
 //! All segments of a project, from texts to one plan.
-use super::ast::{Events, Expr};
+use super::ast::{CompareOp, Events, Literal};
 use super::canonical::canonical;
 use super::check::{Check, Found, Names};
-use super::condition::Node;
-use super::diagnostic::{Diagnostic, Fault, Span};
+use super::condition::{Node, Test};
+use super::diagnostic::{Diagnostic, Fault, RulePart, Span};
 use super::hash::{FixedHash, hash_bytes};
 use super::leaf::Leaf;
 use super::leaf_table::{Draft, LeafTable};
-use super::limits::{SEGMENT_KEY_BYTES_MAX, SEGMENTS_MAX, WINDOW_ENTRIES_MAX};
+use super::limits::{
+    PERSON_BYTES_MAX, SEGMENT_KEY_BYTES_MAX, SEGMENTS_MAX, WINDOW_ENTRIES_MIN, WINDOW_MS_MAX,
+};
 use super::parse::parse;
 use super::rules::{Class, Route, RuleInfo, Rules, SegmentPlan};
-use crate::rules::SegmentSource;
+use crate::rules::{SegmentSource, Zone};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -22,52 +24,141 @@ use sillage_model::SegmentIndex;
 /// Keeps the hash of a plan apart from those of values.
 const PLAN_HASH: u8 = 8;
 
-/// A rule that was read and checked.
+/// What a set of rules is compiled for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// What `score.*` may name, in the order in which a [`super::Subject`] numbers them.
+    pub(crate) scores: &'a [&'a str],
+    /// Where days begin.
+    pub(crate) zone: &'a Zone,
+    /// No session is longer, in milliseconds.
+    pub(crate) session_max_ms: i64,
+}
+
+/// A segment whose rules were read and checked.
 struct Checked {
-    node: Node,
+    when: Node,
+    exit: Option<Node>,
+    consent: Option<Node>,
     spelled: String,
     found: Found,
+    /// How many of the references found are in `when`; the others are in `exit`.
+    in_when: usize,
 }
 
 impl Rules {
-    /// Compiles all segments of a project. `score_names` are what `score.*` may name, in the order
-    /// in which a [`super::Subject`] numbers them.
+    /// Compiles all segments of a project.
     ///
     /// # Errors
     /// Everything that is wrong with any of the rules; each rule is read up to its first misplaced
     /// word and, if it has none, checked as a whole.
     pub(crate) fn compile(
         sources: &[SegmentSource],
-        score_names: &[&str],
+        setting: Setting<'_>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
         let segments = index_keys(sources, &mut diagnostics);
-        let names = Names { scores: score_names, segments: &segments };
+        let names = Names { scores: setting.scores, segments: &segments };
         let mut table = LeafTable::default();
         let mut checked = Vec::new();
         for source in sources {
-            match parse(&source.when) {
-                Ok(expr) => {
-                    let rule = check(&expr, &names, &mut table);
-                    let faults = rule.found.faults.iter().cloned();
-                    diagnostics.extend(faults.map(|fault| fault.of(&source.key)));
-                    checked.push(rule);
-                }
-                Err(fault) => diagnostics.push(fault.of(&source.key)),
-            }
+            checked.push(check(source, &names, &mut table, &mut diagnostics));
+        }
+        if diagnostics.is_empty() {
+            diagnostics.extend(share_bytes(sources, &checked, &mut table));
         }
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
         let order = order(sources, &checked)?;
-        Ok(assemble(sources, checked, table, order))
+        Ok(assemble(sources, checked, table, (order, setting)))
     }
 }
 
-fn check(expr: &Expr, names: &Names<'_>, table: &mut LeafTable) -> Checked {
+/// Reads and checks the rules of one segment.
+fn check(
+    source: &SegmentSource,
+    names: &Names<'_>,
+    table: &mut LeafTable,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Checked {
     let mut check = Check::new(names, table);
-    let node = check.condition(expr);
-    Checked { node, spelled: canonical(expr), found: check.found }
+    let mut rule = |check: &mut Check<'_>, text: &str, part: RulePart| {
+        let expr = match parse(text) {
+            Ok(expr) => expr,
+            Err(fault) => {
+                diagnostics.push(fault.in_part(&source.key, part));
+                return (Node::Constant(false), String::new());
+            }
+        };
+        let node = check.condition(&expr);
+        let faults = check.found.faults.drain(..);
+        diagnostics.extend(faults.map(|fault| fault.in_part(&source.key, part)));
+        (node, canonical(&expr))
+    };
+    let (when, spelled) = rule(&mut check, &source.when, RulePart::When);
+    let in_when = check.found.segments.len();
+    let exit = source.exit.as_deref().map(|text| rule(&mut check, text, RulePart::Exit));
+    let (exit, spelled_exit) = exit.unzip();
+    let consent = source.requires_consent.as_deref().and_then(|purpose| {
+        let (operand, _) = check.context_fact("consent.categoryPreferences", purpose)?;
+        Some(Node::Test(operand, Test::Compare(CompareOp::Equal, Literal::Bool(true))))
+    });
+    check.found.moves |= source.min_stay_ms > 0;
+    let spelled = format!("{spelled} exit {spelled_exit:?} {:?}", source.requires_consent);
+    let found = check.found;
+    diagnostics.extend(settings_fault(source));
+    Checked { when, exit, consent, spelled, found, in_when }
+}
+
+/// What is wrong with the settings beside the rules.
+fn settings_fault(source: &SegmentSource) -> Option<Diagnostic> {
+    let nowhere = Span { start: 0, end: 0 };
+    let message = if !(0..=WINDOW_MS_MAX).contains(&source.min_stay_ms) {
+        format!("`min_stay` is {} ms; it must be 0 to five years", source.min_stay_ms)
+    } else if source.holdout > 10_000 {
+        "`holdout` is a percentage, from 0 to 100".to_string()
+    } else if source.requires_consent.as_deref().is_some_and(str::is_empty) {
+        "`requires_consent` names a purpose".to_string()
+    } else {
+        return None;
+    };
+    Some(Fault::new(nowhere, message, "the setting, not the rule").of(&source.key))
+}
+
+/// Lets the lists that have a cap share what exact ones leave of a person's bytes.
+fn share_bytes(
+    sources: &[SegmentSource],
+    checked: &[Checked],
+    table: &mut LeafTable,
+) -> Option<Diagnostic> {
+    let capped = |draft: &&Draft| draft.leaf.is_capped();
+    let exact: usize = table.leaves.iter().filter(|d| !capped(d)).map(|d| d.leaf.bytes_max()).sum();
+    let wanted: usize = table.leaves.iter().filter(capped).map(|d| d.leaf.bytes_max()).sum();
+    if exact + wanted <= PERSON_BYTES_MAX {
+        return None;
+    }
+    let count = table.leaves.iter().filter(capped).count().max(1);
+    let share = PERSON_BYTES_MAX.saturating_sub(exact) / count;
+    for draft in table.leaves.iter_mut().filter(|draft| draft.leaf.is_capped()) {
+        let fitting = share / draft.leaf.entry_bytes().max(1);
+        draft.leaf.cap = draft.leaf.cap.min(u32::try_from(fitting).unwrap_or(u32::MAX)).max(1);
+    }
+    let starved = |draft: &Draft| draft.leaf.is_capped() && draft.leaf.cap < WINDOW_ENTRIES_MIN;
+    let is_too_much = exact > PERSON_BYTES_MAX || table.leaves.iter().any(starved);
+    let bytes = |rule: &Checked| -> usize {
+        let leaves = rule.found.leaves.iter();
+        leaves.map(|leaf| table.leaves[usize::from(*leaf)].leaf.bytes_max()).sum()
+    };
+    let (source, _) = sources.iter().zip(checked).max_by_key(|(_, rule)| bytes(rule))?;
+    let message = format!(
+        "all rules together may keep {} KiB of one person; at most {} KiB are kept",
+        (exact + wanted) / 1_024,
+        PERSON_BYTES_MAX / 1_024
+    );
+    let fault = Fault::new(Span { start: 0, end: source.when.len() }, message, "the largest part");
+    let help = "shorten windows' lists: compare counts with smaller numbers, or drop windowed sums";
+    is_too_much.then(|| fault.help(help).of(&source.key))
 }
 
 /// Numbers the segments and looks at their keys.
@@ -158,11 +249,13 @@ fn circle(
     let keys: Vec<&str> = path.iter().map(|index| sources[*index].key.as_str()).collect();
     let (first, second) = (path[0], path[1]);
     let references = &checked[first].found.segments;
-    let place = references.iter().find(|(segment, _)| usize::from(segment.0) == second);
-    let span = place.map_or(Span { start: 0, end: 0 }, |(_, span)| *span);
+    let place = references.iter().position(|(segment, _)| usize::from(segment.0) == second);
+    let span = place.map_or(Span { start: 0, end: 0 }, |place| references[place].1);
+    let in_exit = place.is_some_and(|place| place >= checked[first].in_when);
+    let part = if in_exit { RulePart::Exit } else { RulePart::When };
     let message = format!("segments refer to each other in a circle: {}", keys.join(" → "));
     let fault = Fault::new(span, message, "closes the circle");
-    fault.help("write out one of the conditions instead of referring to it").of(keys[0])
+    fault.help("write out one of the conditions instead of referring to it").in_part(keys[0], part)
 }
 
 fn segment_index(index: usize) -> SegmentIndex {
@@ -173,7 +266,7 @@ fn assemble(
     sources: &[SegmentSource],
     checked: Vec<Checked>,
     table: LeafTable,
-    order: Vec<SegmentIndex>,
+    (order, setting): (Vec<SegmentIndex>, Setting<'_>),
 ) -> Rules {
     let mut readers = alloc::vec![Vec::new(); table.leaves.len()];
     let mut dependents = alloc::vec![Vec::new(); checked.len()];
@@ -193,12 +286,19 @@ fn assemble(
     let traits = reading(|f| f.reads_traits);
     let digest = digest(sources, &checked, &table.leaves);
     let infos = checked.iter().map(|rule| info(&rule.found, &table.leaves)).collect();
+    let sessions_ms = checked.iter().map(|rule| rule.found.sessions_ms).max().unwrap_or(0);
     let (routes, any) = routes(&table.leaves);
-    let segments = checked
-        .into_iter()
-        .zip(dependents)
-        .map(|(rule, dependents)| SegmentPlan { rule: rule.node, dependents })
-        .collect();
+    let every = every(&table.leaves);
+    let planned = |((rule, dependents), source): ((Checked, _), &SegmentSource)| SegmentPlan {
+        when: rule.when,
+        exit: rule.exit,
+        consent: rule.consent,
+        min_stay_ms: source.min_stay_ms,
+        holdout: (source.holdout > 0)
+            .then(|| (source.holdout, format!("holdout:{}", source.key).into())),
+        dependents,
+    };
+    let segments = checked.into_iter().zip(dependents).zip(sources).map(planned).collect();
     let leaves: Vec<Leaf> = table.leaves.into_iter().map(|draft| draft.leaf).collect();
     Rules {
         leaves,
@@ -206,6 +306,10 @@ fn assemble(
         predicates: table.predicates,
         routes,
         any,
+        every,
+        zone: setting.zone.clone(),
+        session_max_ms: setting.session_max_ms,
+        sessions_ms,
         segments,
         infos,
         order,
@@ -224,6 +328,7 @@ fn digest(sources: &[SegmentSource], checked: &[Checked], leaves: &[Draft]) -> u
         spelled.push('\n');
     }
     for (source, rule) in sources.iter().zip(checked) {
+        // Settings beside the rules are in the digest of the plan.
         spelled.push_str(&format!("{:?} {}\n", source.key, rule.spelled));
     }
     hash_bytes(PLAN_HASH, spelled.as_bytes())
@@ -248,7 +353,7 @@ fn routes(leaves: &[Draft]) -> Routes {
             by.entry(draft.predicate).or_default().push(index);
         };
         match &draft.events {
-            Events::Any => {
+            Events::Any | Events::Every => {
                 by_name.values_mut().for_each(&mut add);
                 add(&mut any);
             }
@@ -266,11 +371,17 @@ fn routes(leaves: &[Draft]) -> Routes {
     (by_name, listed(any))
 }
 
+/// The leaves that every fact reaches.
+fn every(leaves: &[Draft]) -> Vec<u16> {
+    let all = (0..).zip(leaves).filter(|(_, draft)| draft.events == Events::Every);
+    all.map(|(index, _)| index).collect()
+}
+
 fn info(found: &Found, leaves: &[Draft]) -> RuleInfo {
     let mut events_read = BTreeSet::new();
     for events in &found.events {
         match events {
-            Events::Any => {
+            Events::Any | Events::Every => {
                 events_read.insert("*".to_string());
             }
             Events::Named(names) => events_read.extend(names.iter().cloned()),
@@ -284,11 +395,14 @@ fn info(found: &Found, leaves: &[Draft]) -> RuleInfo {
     } else {
         Class::Event
     };
-    let exactness = if found.capped.is_empty() {
-        "exact".to_string()
-    } else {
-        let names = found.capped.join(", ");
-        format!("exact up to {WINDOW_ENTRIES_MAX} events in the window ({names})")
+    let cap_of = |(_, leaf): &(&str, u16)| leaves[usize::from(*leaf)].leaf.keep();
+    let exactness = match found.capped.iter().map(cap_of).min() {
+        None => "exact".to_string(),
+        Some(cap) => {
+            let mut names: Vec<&str> = found.capped.iter().map(|(name, _)| *name).collect();
+            names.dedup();
+            format!("exact up to {cap} events in the window ({})", names.join(", "))
+        }
     };
     RuleInfo {
         events_read: events_read.into_iter().collect(),

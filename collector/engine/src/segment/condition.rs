@@ -3,11 +3,12 @@
 //! The same tree serves rules (over a person) and the predicates of `where` (over one event); which
 //! operands may stand in which is settled by the check. Missing values never get here as values:
 //! who holds one answers "no" without asking.
-use super::ast::{CompareOp, Literal, TextTest};
+use super::ast::{CompareOp, Literal, TextTest, Window};
 use super::subject::SessionField;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use regex::Regex;
 use sillage_model::{List, Map, SegmentIndex, Value};
 
 /// A condition. At most as deep as a rule may nest.
@@ -25,6 +26,15 @@ pub(super) enum Node {
     Present(Operand),
     /// The person is in that segment.
     Member(SegmentIndex),
+    /// The sequence of that leaf happened.
+    Sequence(u16),
+    /// After a pause of at least `gap_ms` something happened again, within `window_ms`.
+    Resumed {
+        times: u16,
+        earliest: u16,
+        gap_ms: i64,
+        window_ms: i64,
+    },
 }
 
 /// Something that has a value, or none.
@@ -40,18 +50,40 @@ pub(super) enum Operand {
     Leaf(u16, Reading),
     /// A property of the event at hand; only in predicates.
     Property(Property),
+    /// Milliseconds since the epoch.
+    Now,
+    /// The person's place under a salt, from 0 to below 100.
+    Bucket(Box<str>),
+    /// How many sessions ended less than so many milliseconds ago, or ever.
+    Sessions(Option<i64>),
+    /// One number divided by another.
+    Ratio(Box<(Operand, Operand)>),
 }
 
-/// How the state of a leaf is read. A window makes entries at or before `now − window` invisible.
+/// How the state of a leaf is read, and what of it is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    Count(Option<i64>),
-    SinceLatest(Option<i64>),
-    SinceEarliest(Option<i64>),
-    Number(NumberReading, Option<i64>),
+    Count(Window),
+    SinceLatest(Window),
+    SinceEarliest(Window),
+    Number(NumberReading, Window),
     /// The value of `first` or `last`.
-    Value(Option<i64>),
-    Distinct(Option<i64>),
+    Value(Pick, Window),
+    Distinct(Window),
+    /// Consecutive days up to today or yesterday.
+    Streak,
+    /// How many of the last `count` stretches of `every_ms` have an event.
+    Periods {
+        every_ms: i64,
+        count: i64,
+    },
+}
+
+/// Which of several values counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    First,
+    Last,
 }
 
 /// What is made of many numbers.
@@ -101,6 +133,17 @@ pub(super) enum Test {
     Between(f64, f64),
     In(Vec<Literal>),
     Text(TextTest, Literal),
+    Matches(Pattern),
+}
+
+/// A compiled regular expression. Its search takes time linear in the text.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(pub(super) Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 impl<'a> Plain<'a> {
@@ -157,6 +200,7 @@ impl<'a> Plain<'a> {
                 TextTest::Contains => text.contains(needle.as_str()),
                 TextTest::StartsWith => text.starts_with(needle.as_str()),
                 TextTest::EndsWith => text.ends_with(needle.as_str()),
+                TextTest::Matches => false,
             },
             (Self::List(list), needle) if how == TextTest::Contains => {
                 list.iter().filter_map(Plain::of).any(|item| item.equals(needle))
@@ -176,6 +220,9 @@ impl Test {
             }
             Self::In(list) => list.iter().any(|literal| value.equals(literal)),
             Self::Text(how, needle) => value.passes(*how, needle),
+            Self::Matches(pattern) => {
+                matches!(value, Plain::Text(text) if pattern.0.is_match(text))
+            }
         }
     }
 
@@ -196,7 +243,7 @@ impl Test {
             Self::Compare(_, Literal::Number(n)) => ([Some(*n), None], &[]),
             Self::Between(low, high) => ([Some(*low), Some(*high)], &[]),
             Self::In(list) => ([None, None], list),
-            Self::Compare(..) | Self::Text(..) => ([None, None], &[]),
+            Self::Compare(..) | Self::Text(..) | Self::Matches(_) => ([None, None], &[]),
         };
         let listed = list.iter().filter_map(|literal| match literal {
             Literal::Number(n) => Some(*n),
@@ -236,7 +283,7 @@ impl Node {
                 Operand::Property(p) => p.of(event).is_some_and(|v| v != Value::Null),
                 _ => operand.in_event(event).is_some(),
             },
-            Self::Member(_) => false,
+            Self::Member(_) | Self::Sequence(_) | Self::Resumed { .. } => false,
         }
     }
 }
@@ -247,7 +294,22 @@ impl Operand {
         match self {
             Self::Literal(literal) => Some(Plain::of_literal(literal)),
             Self::Property(property) => property.of(event).and_then(Plain::of),
-            Self::Trait(_) | Self::Session(_) | Self::Score(_) | Self::Leaf(..) => None,
+            Self::Ratio(parts) => divided(parts.0.in_event(event)?, parts.1.in_event(event)?),
+            Self::Trait(_)
+            | Self::Session(_)
+            | Self::Score(_)
+            | Self::Leaf(..)
+            | Self::Now
+            | Self::Bucket(_)
+            | Self::Sessions(_) => None,
         }
+    }
+}
+
+/// One number divided by another; nothing is divided by zero.
+pub(super) fn divided<'a>(above: Plain<'_>, below: Plain<'_>) -> Option<Plain<'a>> {
+    match (above, below) {
+        (Plain::Number(a), Plain::Number(b)) if b != 0.0 => Some(Plain::Number(a / b)),
+        _ => None,
     }
 }

@@ -11,7 +11,9 @@ use core::ops::Range;
 pub struct Diagnostic {
     /// Key of the segment whose rule is wrong.
     pub segment: String,
-    /// The place, in bytes of the rule's text. Always on character boundaries.
+    /// Which of its texts the place is in.
+    pub part: RulePart,
+    /// The place, in bytes of that text. Always on character boundaries.
     pub span: Range<usize>,
     /// What is wrong, as one sentence without a final stop.
     pub message: String,
@@ -21,9 +23,36 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// A text of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RulePart {
+    /// The rule that lets in.
+    #[default]
+    When,
+    /// The rule that lets out.
+    Exit,
+}
+
+impl RulePart {
+    /// The name of the setting.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::When => "when",
+            Self::Exit => "exit",
+        }
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "segment `{}`, byte {}: {}", self.segment, self.span.start, self.message)?;
+        let Self { segment, span, message, .. } = self;
+        match self.part {
+            RulePart::When => write!(f, "segment `{segment}`, byte {}: {message}", span.start)?,
+            RulePart::Exit => {
+                write!(f, "segment `{segment}`, byte {} of its exit: {message}", span.start)?;
+            }
+        }
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),
@@ -86,8 +115,13 @@ impl Fault {
     }
 
     pub(super) fn of(self, segment: &str) -> Diagnostic {
+        self.in_part(segment, RulePart::When)
+    }
+
+    pub(super) fn in_part(self, segment: &str, part: RulePart) -> Diagnostic {
         Diagnostic {
             segment: segment.into(),
+            part,
             span: self.span.start..self.span.end,
             message: self.message,
             label: self.label,

@@ -71,6 +71,33 @@ pub(super) enum LeafState {
     Value(Box<ValueAt>),
     /// All values in a window, ascending.
     Values(Vec<ValueAt>),
+    /// Events with all that may be asked of them, ascending.
+    Log(Vec<LogAt>),
+    /// Events that are steps of a sequence, ascending.
+    Steps(Vec<StepAt>),
+    /// The sequence happened, and nothing can undo it.
+    Latched,
+}
+
+/// An event, for windows that more than its time decides about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LogAt {
+    pub(super) at: i64,
+    pub(super) tie: u64,
+    /// The hash of its device; 0 where nobody asks.
+    pub(super) device: u64,
+    /// The value of the property, where one is asked for.
+    pub(super) value: Option<Kept>,
+}
+
+/// An instant at which steps of a sequence happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct StepAt {
+    pub(super) at: i64,
+    /// The hash of what all events of a chain have in common; 0 where nothing is asked for.
+    pub(super) key: u64,
+    /// Which steps, as bits.
+    pub(super) steps: u16,
 }
 
 /// A number and when it was sent. `tie` orders events of the same millisecond.
@@ -183,6 +210,17 @@ impl ValueAt {
     }
 }
 
+impl LogAt {
+    /// The order of (time, tie, device, value).
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let key = |entry: &Self| (entry.at, entry.tie, entry.device);
+        key(self).cmp(&key(other)).then_with(|| match (&self.value, &other.value) {
+            (Some(a), Some(b)) => order_values(a.plain(), b.plain()),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        })
+    }
+}
+
 impl NumberAt {
     /// The order of (time, tie, value).
     pub(super) fn order(&self, other: &Self) -> Ordering {
@@ -191,7 +229,7 @@ impl NumberAt {
     }
 }
 
-fn order_values(a: Plain<'_>, b: Plain<'_>) -> Ordering {
+pub(super) fn order_values(a: Plain<'_>, b: Plain<'_>) -> Ordering {
     match (a, b) {
         (Plain::Number(a), Plain::Number(b)) => a.total_cmp(&b),
         (Plain::Bool(a), Plain::Bool(b)) => a.cmp(&b),

@@ -2,17 +2,26 @@
 //!
 //! Rules that ask for the same thing share its leaf; it keeps as much as the most demanding of them
 //! needs. Reading the state back is in `look`.
-use super::condition::{EventValues, Plain, Property};
+use super::ast::Events;
+use super::condition::{EventValues, Node, Plain, Property};
 use super::feature::{
-    Features, HashAt, Kept, LeafState, Micros, NumberAt, ValueAt, insert_bounded, keep_latest,
-    rank, to_micros,
+    Features, HashAt, Kept, LeafState, LogAt, Micros, NumberAt, StepAt, ValueAt, insert_bounded,
+    keep_latest, rank, to_micros,
 };
 use super::hash::hash_bytes;
-use super::limits::{TEXT_VALUE_BYTES_MAX, WINDOW_ENTRIES_MAX};
+use super::limits::{
+    SEQUENCE_ENTRIES_MAX, TEXT_ENTRIES_MAX, TEXT_VALUE_BYTES_MAX, WINDOW_ENTRIES_MAX,
+};
+use super::sequence::SequencePlan;
+use crate::rules::Zone;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+
+/// Keep hashes of devices and of what sequences have in common apart from those of values.
+const DEVICE_HASH: u8 = 9;
+const SAME_HASH: u8 = 10;
 
 /// What a leaf keeps, and how long.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +30,8 @@ pub(super) struct Leaf {
     /// Entries that old never matter again; `None` if they always do. The longest window of the
     /// rules that read it.
     pub(super) retain_ms: Option<i64>,
+    /// How many entries are kept where as many as possible are wanted; 0 where they are not.
+    pub(super) cap: u32,
     /// What it is, in canonical words: equal for equal leaves of any two sets of rules.
     pub(super) canonical: String,
 }
@@ -29,15 +40,30 @@ pub(super) struct Leaf {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum LeafKind {
     Counter,
-    Times { keep: u32 },
+    Times {
+        keep: u32,
+    },
     Earliest,
     Sum(Property),
     Extremes(Property),
     Numbers(Property),
-    Distinct { property: Property, keep: u32 },
+    Distinct {
+        property: Property,
+        keep: u32,
+    },
+    /// The latest event of each local day.
+    Days {
+        keep: u32,
+    },
     First(Property),
     Last(Property),
     FirstWithin(Property),
+    /// Every event, with its value and its device as far as they are asked for.
+    Log {
+        property: Option<Property>,
+        by_device: bool,
+    },
+    Sequence(Box<SequencePlan>),
 }
 
 /// One event on its way into a leaf.
@@ -45,7 +71,18 @@ pub(super) enum LeafKind {
 pub(super) struct Entry<'a> {
     pub(super) at: i64,
     pub(super) tie: u64,
+    pub(super) name: &'a str,
+    pub(super) device: &'a str,
     pub(super) values: EventValues<'a>,
+    pub(super) with: With<'a>,
+}
+
+/// What leaves look things up in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct With<'a> {
+    pub(super) predicates: &'a [Node],
+    pub(super) zone: &'a Zone,
+    pub(super) session_max_ms: i64,
 }
 
 /// What of an event goes into a state.
@@ -55,6 +92,8 @@ enum Input<'a> {
     Number(f64),
     Hash(u64),
     Value(Plain<'a>),
+    Log { device: u64, value: Option<Plain<'a>> },
+    Step { key: u64, steps: u16 },
 }
 
 impl Leaf {
@@ -70,7 +109,7 @@ impl Leaf {
         if stale_from <= clock {
             return false;
         }
-        let Some(input) = self.input(entry.values) else { return false };
+        let Some(input) = self.input(&entry) else { return false };
         features.stale_from = features.stale_from.min(stale_from);
         match features.position(index) {
             Ok(place) => self.update(&mut features.leaves[place].1, entry, input),
@@ -85,7 +124,8 @@ impl Leaf {
     }
 
     /// What of the event matters here; `None` if it lacks the value.
-    fn input<'a>(&self, values: EventValues<'a>) -> Option<Input<'a>> {
+    fn input<'a>(&self, entry: &Entry<'a>) -> Option<Input<'a>> {
+        let values = entry.values;
         Some(match &self.kind {
             LeafKind::Counter | LeafKind::Times { .. } | LeafKind::Earliest => Input::Time,
             LeafKind::Sum(property)
@@ -100,6 +140,16 @@ impl Leaf {
             LeafKind::First(property)
             | LeafKind::Last(property)
             | LeafKind::FirstWithin(property) => Input::Value(Plain::scalar(property.of(values)?)?),
+            LeafKind::Days { .. } => Input::Hash(day_hash(entry.with.zone.day(entry.at))),
+            LeafKind::Log { property, by_device } => {
+                let value = match property {
+                    Some(property) => Some(Plain::scalar(property.of(values)?)?),
+                    None => None,
+                };
+                let device = if *by_device { device_hash(entry.device) } else { 0 };
+                Input::Log { device, value }
+            }
+            LeafKind::Sequence(plan) => plan.step(entry)?,
         })
     }
 
@@ -108,7 +158,7 @@ impl Leaf {
         let Entry { at, tie, .. } = entry;
         Some(match (&self.kind, input) {
             (LeafKind::Counter, _) => LeafState::Counter(1),
-            (LeafKind::Times { keep: 1 }, _) => LeafState::Latest(at),
+            (LeafKind::Times { .. }, _) if self.keep() == 1 => LeafState::Latest(at),
             (LeafKind::Times { .. }, _) => LeafState::Times(alloc::vec![at]),
             (LeafKind::Earliest, _) => LeafState::Earliest(at),
             (LeafKind::Sum(_), Input::Number(n)) => {
@@ -118,7 +168,7 @@ impl Leaf {
             (LeafKind::Numbers(_), Input::Number(value)) => {
                 LeafState::Numbers(alloc::vec![NumberAt { at, tie, value }])
             }
-            (LeafKind::Distinct { .. }, Input::Hash(hash)) => {
+            (LeafKind::Distinct { .. } | LeafKind::Days { .. }, Input::Hash(hash)) => {
                 LeafState::Distinct(alloc::vec![HashAt { at, hash }])
             }
             (LeafKind::First(_) | LeafKind::Last(_), Input::Value(value)) => {
@@ -126,6 +176,13 @@ impl Leaf {
             }
             (LeafKind::FirstWithin(_), Input::Value(value)) => {
                 LeafState::Values(alloc::vec![ValueAt { at, tie, value: Kept::of(value)? }])
+            }
+            (LeafKind::Log { .. }, Input::Log { device, value }) => {
+                let value = value.and_then(Kept::of);
+                LeafState::Log(alloc::vec![LogAt { at, tie, device, value }])
+            }
+            (LeafKind::Sequence(_), Input::Step { key, steps }) => {
+                LeafState::Steps(alloc::vec![StepAt { at, key, steps }])
             }
             _ => return None,
         })
@@ -180,14 +237,61 @@ impl Leaf {
                 let Some(value) = Kept::of(value) else { return false };
                 insert_bounded(list, ValueAt { at, tie, value }, self.keep(), order_values_at)
             }
+            (LeafState::Log(list), Input::Log { device, value }) => {
+                let value = value.and_then(Kept::of);
+                let entry_at = LogAt { at, tie, device, value };
+                let changed = insert_bounded(list, entry_at, self.keep(), LogAt::order);
+                self.drop_sessions_past(list, entry.with.session_max_ms);
+                changed
+            }
+            (state @ LeafState::Steps(_), Input::Step { key, steps }) => {
+                self.add_step(state, StepAt { at, key, steps })
+            }
             _ => false,
         }
     }
 
+    /// Adds a step and sees whether the sequence happened for good.
+    fn add_step(&self, state: &mut LeafState, step: StepAt) -> bool {
+        let LeafState::Steps(list) = state else { return false };
+        let place = list.partition_point(|held| (held.at, held.key) < (step.at, step.key));
+        let changed = match list.get_mut(place) {
+            Some(held) if (held.at, held.key) == (step.at, step.key) => {
+                let before = held.steps;
+                held.steps |= step.steps;
+                held.steps != before
+            }
+            _ => insert_bounded(list, step, self.keep(), StepAt::cmp),
+        };
+        if changed {
+            self.latch(state);
+        }
+        changed
+    }
+
+    /// Forgets how a sequence happened that nothing undoes.
+    fn latch(&self, state: &mut LeafState) {
+        if let (LeafKind::Sequence(plan), LeafState::Steps(list)) = (&self.kind, &*state)
+            && plan.latches()
+            && list.last().is_some_and(|last| plan.seen(list, last.at).0)
+        {
+            *state = LeafState::Latched;
+        }
+    }
+
+    /// What is further back than a session can be from the latest entry belongs to no session that
+    /// could still be the latest.
+    fn drop_sessions_past(&self, list: &mut Vec<LogAt>, session_max_ms: i64) {
+        if let (LeafKind::Log { by_device: true, .. }, Some(latest)) = (&self.kind, list.last()) {
+            let limit = latest.at.saturating_sub(session_max_ms);
+            list.drain(..list.partition_point(|held| held.at < limit));
+        }
+    }
+
     /// Adds all that another person's state says. A state of another kind is left alone.
-    pub(super) fn merge(&self, into: &mut LeafState, from: &LeafState) {
+    pub(super) fn merge(&self, into: &mut LeafState, from: &LeafState, with: With<'_>) {
         let keep = self.keep();
-        match (into, from) {
+        match (&mut *into, from) {
             (LeafState::Counter(a), LeafState::Counter(b)) => *a += b,
             (LeafState::Latest(a), LeafState::Latest(b)) => {
                 raise(a, *b);
@@ -230,6 +334,24 @@ impl Leaf {
                 a.sort_unstable_by(order_values_at);
                 keep_latest(a, keep);
             }
+            (LeafState::Log(a), LeafState::Log(b)) => {
+                a.extend_from_slice(b);
+                a.sort_unstable_by(LogAt::order);
+                keep_latest(a, keep);
+                self.drop_sessions_past(a, with.session_max_ms);
+            }
+            (LeafState::Steps(a), LeafState::Steps(b)) => {
+                a.extend_from_slice(b);
+                a.sort_unstable();
+                a.dedup_by(|later, held| {
+                    let same = (later.at, later.key) == (held.at, held.key);
+                    held.steps |= if same { later.steps } else { 0 };
+                    same
+                });
+                keep_latest(a, keep);
+                self.latch(into);
+            }
+            (LeafState::Steps(_), LeafState::Latched) => *into = LeafState::Latched,
             _ => {}
         }
     }
@@ -237,10 +359,21 @@ impl Leaf {
     /// How many entries of a list are kept.
     pub(super) fn keep(&self) -> usize {
         let keep = match self.kind {
-            LeafKind::Times { keep } | LeafKind::Distinct { keep, .. } => keep,
-            _ => WINDOW_ENTRIES_MAX,
+            LeafKind::Times { keep }
+            | LeafKind::Distinct { keep, .. }
+            | LeafKind::Days { keep } => keep.max(self.cap),
+            _ => self.cap,
         };
         keep.try_into().unwrap_or(usize::MAX)
+    }
+
+    /// How many entries it keeps at most of those that want as many as possible.
+    pub(super) fn default_cap(&self) -> u32 {
+        match self.kind {
+            LeafKind::FirstWithin(_) | LeafKind::Log { property: Some(_), .. } => TEXT_ENTRIES_MAX,
+            LeafKind::Sequence(_) => SEQUENCE_ENTRIES_MAX,
+            _ => WINDOW_ENTRIES_MAX,
+        }
     }
 
     /// How a held value compares with the one that replaces it.
@@ -256,10 +389,11 @@ impl Leaf {
         let keep = self.keep();
         match (&self.kind, state) {
             (LeafKind::Counter, LeafState::Counter(_))
-            | (LeafKind::Times { keep: 1 }, LeafState::Latest(_))
             | (LeafKind::Earliest, LeafState::Earliest(_))
             | (LeafKind::Sum(_), LeafState::Sum { .. })
             | (LeafKind::First(_) | LeafKind::Last(_), LeafState::Value(_)) => true,
+            (LeafKind::Times { .. }, LeafState::Latest(_)) => keep == 1,
+            (LeafKind::Sequence(plan), LeafState::Latched) => plan.latches(),
             (LeafKind::Extremes(_), LeafState::Extremes { min, max }) => min <= max,
             (LeafKind::Times { .. }, LeafState::Times(list)) => {
                 keep > 1 && list.len() <= keep && list.is_sorted()
@@ -267,8 +401,15 @@ impl Leaf {
             (LeafKind::Numbers(_), LeafState::Numbers(list)) => {
                 list.len() <= keep && list.is_sorted_by(|a, b| a.order(b) != Ordering::Greater)
             }
-            (LeafKind::Distinct { .. }, LeafState::Distinct(list)) => {
+            (LeafKind::Distinct { .. } | LeafKind::Days { .. }, LeafState::Distinct(list)) => {
                 list.len() <= keep && list.is_sorted()
+            }
+            (LeafKind::Log { .. }, LeafState::Log(list)) => {
+                list.len() <= keep && list.is_sorted_by(|a, b| a.order(b) != Ordering::Greater)
+            }
+            (LeafKind::Sequence(_), LeafState::Steps(list)) => {
+                let key = |step: &StepAt| (step.at, step.key);
+                list.len() <= keep && list.is_sorted_by(|a, b| key(a) < key(b))
             }
             (LeafKind::FirstWithin(_), LeafState::Values(list)) => {
                 let sorted = list.is_sorted_by(|a, b| order_values_at(a, b) != Ordering::Greater);
@@ -280,19 +421,59 @@ impl Leaf {
 
     /// The most bytes its state can take for one person.
     pub(super) fn bytes_max(&self) -> usize {
-        let heap = match self.kind {
-            LeafKind::Counter
-            | LeafKind::Times { keep: 1 }
-            | LeafKind::Earliest
-            | LeafKind::Sum(_)
-            | LeafKind::Extremes(_) => 0,
-            LeafKind::Times { .. } => self.keep() * size_of::<i64>(),
-            LeafKind::Numbers(_) => self.keep() * size_of::<NumberAt>(),
-            LeafKind::Distinct { .. } => self.keep() * size_of::<HashAt>(),
-            LeafKind::First(_) | LeafKind::Last(_) => size_of::<ValueAt>() + TEXT_VALUE_BYTES_MAX,
-            LeafKind::FirstWithin(_) => self.keep() * (size_of::<ValueAt>() + TEXT_VALUE_BYTES_MAX),
+        let entries = match self.kind {
+            LeafKind::First(_) | LeafKind::Last(_) => 1,
+            _ => self.keep(),
         };
-        size_of::<(u16, LeafState)>() + heap
+        size_of::<(u16, LeafState)>() + entries * self.entry_bytes()
+    }
+
+    /// The most bytes that one entry of its list takes; 0 if it keeps no list.
+    pub(super) fn entry_bytes(&self) -> usize {
+        match self.kind {
+            LeafKind::Counter | LeafKind::Earliest | LeafKind::Sum(_) | LeafKind::Extremes(_) => 0,
+            LeafKind::Times { .. } if self.keep() == 1 => 0,
+            LeafKind::Times { .. } => size_of::<i64>(),
+            LeafKind::Numbers(_) => size_of::<NumberAt>(),
+            LeafKind::Distinct { .. } | LeafKind::Days { .. } => size_of::<HashAt>(),
+            LeafKind::First(_) | LeafKind::Last(_) | LeafKind::FirstWithin(_) => {
+                size_of::<ValueAt>() + TEXT_VALUE_BYTES_MAX
+            }
+            LeafKind::Log { property: None, .. } => size_of::<LogAt>(),
+            LeafKind::Log { property: Some(_), .. } => size_of::<LogAt>() + TEXT_VALUE_BYTES_MAX,
+            LeafKind::Sequence(_) => size_of::<StepAt>(),
+        }
+    }
+
+    /// Whether its list is one of those that share what is left of a person's bytes.
+    pub(super) fn is_capped(&self) -> bool {
+        self.cap > 0
+    }
+}
+
+impl SequencePlan {
+    /// Which steps an event is; `None` if it is none, or has not what all of them must have.
+    fn step<'a>(&self, entry: &Entry<'_>) -> Option<Input<'a>> {
+        let mut steps = 0;
+        for (place, test) in self.steps.iter().enumerate() {
+            let named = match &test.events {
+                Events::Named(names) => names.iter().any(|name| name == entry.name),
+                Events::Any | Events::Every => true,
+            };
+            let predicate = test.predicate.map(|index| &entry.with.predicates[usize::from(index)]);
+            if named && predicate.is_none_or(|predicate| predicate.accepts(entry.values)) {
+                steps |= 1 << place;
+            }
+        }
+        if steps == 0 {
+            return None;
+        }
+        let mut key = 0_u64;
+        for property in &self.same {
+            let value = hash_value(Plain::scalar(property.of(entry.values)?)?);
+            key = hash_bytes(SAME_HASH, &[key.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        Some(Input::Step { key, steps })
     }
 }
 
@@ -307,7 +488,11 @@ impl LeafState {
             Self::Numbers(list) => forget(list, limit, |held| held.at),
             Self::Distinct(list) => forget(list, limit, |held| held.at),
             Self::Values(list) => forget(list, limit, |held| held.at),
-            Self::Counter(_) | Self::Sum { .. } | Self::Extremes { .. } => Some(i64::MAX),
+            Self::Log(list) => forget(list, limit, |held| held.at),
+            Self::Steps(list) => forget(list, limit, |held| held.at),
+            Self::Counter(_) | Self::Sum { .. } | Self::Extremes { .. } | Self::Latched => {
+                Some(i64::MAX)
+            }
         }
     }
 }
@@ -335,6 +520,16 @@ fn lower(time: &mut i64, at: i64) -> bool {
         *time = at;
     }
     earlier
+}
+
+/// A local day, as values that must differ are told apart. It is no hash: days are counted back.
+pub(super) fn day_hash(day: i64) -> u64 {
+    day.cast_unsigned()
+}
+
+/// The hash of a device's id.
+pub(crate) fn device_hash(id: &str) -> u64 {
+    hash_bytes(DEVICE_HASH, id.as_bytes())
 }
 
 /// The hash of a value with its type: the text "1", the number 1 and true are three values.

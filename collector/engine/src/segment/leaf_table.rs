@@ -4,6 +4,7 @@ use super::canonical::canonical_events;
 use super::condition::{Node, Property, PropertyRoot};
 use super::leaf::{Leaf, LeafKind};
 use super::limits::LEAVES_MAX;
+use super::sequence::SequencePlan;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,6 +17,13 @@ pub(super) struct LeafTable {
     pub(super) predicates: Vec<Node>,
     leaf_by_spelling: BTreeMap<String, u16>,
     predicate_by_spelling: BTreeMap<String, u16>,
+}
+
+/// Whether a rule wants as many entries as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeepsAll {
+    Yes,
+    No,
 }
 
 /// A leaf and what reaches it.
@@ -39,19 +47,21 @@ impl LeafTable {
         index
     }
 
-    /// The number of a leaf that keeps at least this; `None` if there are too many.
+    /// The number of a leaf that keeps at least this; `None` if there are too many. A leaf that tests
+    /// events itself has no predicate, only the words for what it tests.
     pub(super) fn leaf(
         &mut self,
         events: &Events,
-        predicate: Option<(u16, String)>,
+        predicate: Option<(Option<u16>, String)>,
         kind: LeafKind,
-        retain_ms: Option<i64>,
+        (retain_ms, keeps_all): (Option<i64>, KeepsAll),
     ) -> Option<u16> {
         let (predicate, spelled) = predicate.unzip();
+        let predicate = predicate.flatten();
         let canonical =
             format!("{} of {} where {spelled:?}", kind_of(&kind), canonical_events(events));
         if let Some(&known) = self.leaf_by_spelling.get(&canonical) {
-            self.leaves[usize::from(known)].leaf.widen(&kind, retain_ms);
+            self.leaves[usize::from(known)].leaf.widen(&kind, retain_ms, keeps_all);
             return Some(known);
         }
         if self.leaves.len() >= LEAVES_MAX {
@@ -59,7 +69,10 @@ impl LeafTable {
         }
         let index = u16::try_from(self.leaves.len()).ok()?;
         self.leaf_by_spelling.insert(canonical.clone(), index);
-        let leaf = Leaf { kind, retain_ms, canonical };
+        let mut leaf = Leaf { kind, retain_ms, cap: 0, canonical };
+        if keeps_all == KeepsAll::Yes {
+            leaf.cap = leaf.default_cap();
+        }
         self.leaves.push(Draft { leaf, events: events.clone(), predicate });
         Some(index)
     }
@@ -67,11 +80,15 @@ impl LeafTable {
 
 impl Leaf {
     /// Makes it keep what another rule needs, too.
-    fn widen(&mut self, wanted: &LeafKind, retain_ms: Option<i64>) {
+    fn widen(&mut self, wanted: &LeafKind, retain_ms: Option<i64>, keeps_all: KeepsAll) {
+        if keeps_all == KeepsAll::Yes {
+            self.cap = self.default_cap();
+        }
         self.retain_ms = self.retain_ms.zip(retain_ms).map(|(a, b)| a.max(b));
         match (&mut self.kind, wanted) {
             (LeafKind::Times { keep }, LeafKind::Times { keep: more })
-            | (LeafKind::Distinct { keep, .. }, LeafKind::Distinct { keep: more, .. }) => {
+            | (LeafKind::Distinct { keep, .. }, LeafKind::Distinct { keep: more, .. })
+            | (LeafKind::Days { keep }, LeafKind::Days { keep: more }) => {
                 *keep = (*keep).max(*more);
             }
             _ => {}
@@ -90,6 +107,12 @@ fn kind_of(kind: &LeafKind) -> String {
         LeafKind::Counter => return "counter".to_string(),
         LeafKind::Times { .. } => return "times".to_string(),
         LeafKind::Earliest => return "earliest".to_string(),
+        LeafKind::Days { .. } => return "days".to_string(),
+        LeafKind::Sequence(plan) => return spelled_sequence(plan),
+        LeafKind::Log { property: None, by_device } => return format!("log {by_device}"),
+        LeafKind::Log { property: Some(property), by_device } => {
+            return format!("log {by_device} {}", spelled(property));
+        }
         LeafKind::Sum(property) => ("sum", property),
         LeafKind::Extremes(property) => ("extremes", property),
         LeafKind::Numbers(property) => ("numbers", property),
@@ -107,4 +130,10 @@ fn spelled(property: &Property) -> String {
         PropertyRoot::Context => "context",
     };
     format!("{root} {:?}", property.path)
+}
+
+/// A sequence without the spelling of its predicates: those go into the canonical words beside it.
+fn spelled_sequence(plan: &SequencePlan) -> String {
+    let same: Vec<String> = plan.same.iter().map(spelled).collect();
+    format!("sequence {:?} {:?} {:?} {same:?}", plan.chain, plan.tail, plan.window_ms)
 }

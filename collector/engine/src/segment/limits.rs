@@ -36,3 +36,29 @@ pub(super) const WINDOW_MS_MAX: i64 = 1_827 * 86_400_000;
 pub(super) const TEXT_VALUE_BYTES_MAX: usize = 8 * 1024;
 
 const _: () = assert!(WINDOW_ENTRIES_MAX <= KEPT_MAX);
+
+/// Most steps of a sequence, forbidden ones included; each is a bit.
+pub(super) const STEPS_MAX: usize = 16;
+
+/// Most properties that `same` may name.
+pub(super) const SAME_MAX: usize = 4;
+
+/// How many of a sequence's events are kept. The answer is computed from all of them, so there are
+/// fewer than of plain times.
+pub(super) const SEQUENCE_ENTRIES_MAX: u32 = 1_024;
+
+/// How many texts a windowed `first` or `last` keeps, as one may have 8 KiB.
+pub(super) const TEXT_ENTRIES_MAX: u32 = 512;
+
+/// Most periods that `periods` may look at.
+pub(super) const PERIODS_MAX: i64 = 366;
+
+/// Most bytes that all rules together may keep of one person. What is exact takes what it needs;
+/// lists that have a cap share the rest.
+pub(super) const PERSON_BYTES_MAX: usize = 8 << 20;
+
+/// Fewest entries to which such a list may shrink before the rules are refused.
+pub(super) const WINDOW_ENTRIES_MIN: u32 = 64;
+
+/// Largest compiled regular expression, in bytes.
+pub(super) const REGEX_BYTES_MAX: usize = 256 * 1024;

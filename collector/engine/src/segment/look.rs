@@ -1,26 +1,28 @@
-//! Reads operands at an instant, tests them, and says when the answer changes by time alone.
+//! Tests what rules ask at an instant, and says when the answer changes by time alone.
 //!
-//! Everything here is arithmetic on what is kept; nothing is changed and nothing allocated. It
-//! relies on `now` being no earlier than any folded event.
-use super::ast::CompareOp;
-use super::condition::{Node, NumberReading, Operand, Plain, Reading, Test};
-use super::feature::{HashAt, LeafState, NumberAt, ValueAt, to_micros, units};
+//! Everything here is arithmetic on what is kept; nothing is changed. It relies on `now` being no
+//! earlier than any folded event. What leaves say is read in `look_leaf`.
+use super::ast::{CompareOp, Window};
+use super::condition::{Node, Operand, Plain, Reading, Test, divided};
+use super::feature::LeafState;
+use super::leaf::LeafKind;
+use super::rules::{Rules, SegmentPlan};
 use super::subject::{SessionValue, Subject, Verdict};
 use sillage_model::Value;
 
 /// An answer and the first instant at which it may be another; [`NEVER`] if none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    holds: bool,
-    until: i64,
+pub(super) struct Seen {
+    pub(super) holds: bool,
+    pub(super) until: i64,
 }
 
 /// After all time.
-const NEVER: i64 = i64::MAX;
+pub(super) const NEVER: i64 = i64::MAX;
 
 /// A value, or how it moves.
 #[derive(Debug, Clone, Copy)]
-enum Moving<'a> {
+pub(super) enum Moving<'a> {
     Missing,
     Still(Plain<'a>),
     /// `now` minus this.
@@ -31,53 +33,79 @@ enum Moving<'a> {
 
 /// A person at an instant.
 pub(super) struct Look<'a, S> {
+    pub(super) rules: &'a Rules,
     pub(super) subject: &'a S,
     pub(super) now: i64,
 }
 
+impl Seen {
+    fn inverted(self) -> Self {
+        Self { holds: !self.holds, ..self }
+    }
+}
+
 impl<'a, S: Subject> Look<'a, S> {
-    pub(super) fn verdict(&self, rule: &'a Node) -> Verdict {
-        let Seen { holds, until } = self.node(rule);
-        Verdict { member: holds, changes_at: (until != NEVER).then_some(until) }
+    /// Whether the person is in a segment; `since` as in [`Rules::evaluate`].
+    pub(super) fn verdict(&self, plan: &'a SegmentPlan, since: Option<i64>) -> Verdict {
+        let agreed = plan.consent.as_ref().map(|consent| self.node(consent));
+        let seen = match (agreed, since) {
+            (Some(no @ Seen { holds: false, .. }), _) => no,
+            (_, Some(since)) => self.staying(plan, since),
+            (_, None) => self.entering(plan),
+        };
+        let until = agreed.map_or(NEVER, |agreed| agreed.until).min(seen.until);
+        Verdict { member: seen.holds, changes_at: (until != NEVER).then_some(until) }
     }
 
-    fn node(&self, node: &'a Node) -> Seen {
+    fn entering(&self, plan: &'a SegmentPlan) -> Seen {
+        let when = self.node(&plan.when);
+        match &plan.exit {
+            None => when,
+            Some(exit) => settled([when, self.node(exit).inverted()].into_iter(), false),
+        }
+    }
+
+    fn staying(&self, plan: &'a SegmentPlan, since: i64) -> Seen {
+        let leaving = match &plan.exit {
+            None => self.node(&plan.when).inverted(),
+            Some(exit) => self.node(exit),
+        };
+        let stays_until = since.saturating_add(plan.min_stay_ms);
+        match leaving.holds {
+            false => leaving.inverted(),
+            true if self.now < stays_until => {
+                Seen { holds: true, until: stays_until.min(leaving.until) }
+            }
+            // Nobody enters while what lets them out holds.
+            true => Seen { holds: false, ..self.entering(plan) },
+        }
+    }
+
+    pub(super) fn node(&self, node: &'a Node) -> Seen {
         match node {
             Node::Constant(holds) => Seen { holds: *holds, until: NEVER },
-            Node::All(parts) => self.all(parts, false),
-            Node::Any(parts) => self.all(parts, true),
-            Node::Not(inner) => {
-                let seen = self.node(inner);
-                Seen { holds: !seen.holds, ..seen }
-            }
+            Node::All(parts) => settled(parts.iter().map(|part| self.node(part)), false),
+            Node::Any(parts) => settled(parts.iter().map(|part| self.node(part)), true),
+            Node::Not(inner) => self.node(inner).inverted(),
             Node::Test(operand, test) => self.test(operand, test),
             Node::Compare(left, op, right) => self.compare(left, *op, right),
             Node::Present(operand) => self.present(operand),
             Node::Member(segment) => Seen { holds: self.subject.is_member(*segment), until: NEVER },
+            Node::Sequence(leaf) => self.sequence(*leaf),
+            Node::Resumed { times, earliest, gap_ms, window_ms } => {
+                self.resumed([*times, *earliest], *gap_ms, *window_ms)
+            }
         }
     }
 
-    /// Whether no part is `decisive` (false decides an `and`, true an `or`). While one part stays
-    /// decisive the others do not matter, so the answer holds until the last of them changes; if
-    /// none is, until the first part changes.
-    fn all(&self, parts: &'a [Node], decisive: bool) -> Seen {
-        let mut soonest = NEVER;
-        let mut decided_until = None;
-        for part in parts {
-            let seen = self.node(part);
-            if seen.holds != decisive {
-                soonest = soonest.min(seen.until);
-                continue;
-            }
-            decided_until = decided_until.max(Some(seen.until));
-            if seen.until == NEVER {
-                break;
-            }
-        }
-        match decided_until {
-            Some(until) => Seen { holds: decisive, until },
-            None => Seen { holds: !decisive, until: soonest },
-        }
+    fn sequence(&self, leaf: u16) -> Seen {
+        let kind = &self.rules.leaves[usize::from(leaf)].kind;
+        let (holds, until) = match (kind, self.subject.features().of(leaf)) {
+            (LeafKind::Sequence(plan), Some(LeafState::Steps(list))) => plan.seen(list, self.now),
+            (_, Some(LeafState::Latched)) => (true, NEVER),
+            _ => (false, NEVER),
+        };
+        Seen { holds, until }
     }
 
     fn test(&self, operand: &'a Operand, test: &Test) -> Seen {
@@ -93,9 +121,8 @@ impl<'a, S: Subject> Look<'a, S> {
             Moving::Still(value) => Seen { holds: test.holds(value), until },
             Moving::Since(start) => {
                 let seen = self.test_since(start, until, test);
-                let then_missing = matches!(operand, Operand::Leaf(_, Reading::SinceLatest(_)));
                 // What fails until it goes missing fails for ever.
-                let fails_on = then_missing && !seen.holds && seen.until == until;
+                let fails_on = then_missing(operand) && !seen.holds && seen.until == until;
                 Seen { until: if fails_on { NEVER } else { seen.until }, ..seen }
             }
             Moving::Score(index, value) => {
@@ -104,36 +131,6 @@ impl<'a, S: Subject> Look<'a, S> {
                 Seen { holds: test.holds(Plain::Number(value)), until: next.unwrap_or(NEVER) }
             }
         }
-    }
-
-    /// Tests what is made of a list of entries, walking them as they leave the window.
-    fn test_entries(&self, state: &LeafState, reading: Reading, test: &Test) -> Option<Seen> {
-        Some(match (state, reading) {
-            (LeafState::Latest(at), Reading::Count(Some(window))) => {
-                let times = self.visible(core::slice::from_ref(at), window, |at| *at);
-                falling_count(times, window, |at| *at, test)
-            }
-            (LeafState::Times(list), Reading::Count(Some(window))) => {
-                let times = self.visible(list, window, |at| *at);
-                falling_count(times, window, |at| *at, test)
-            }
-            (LeafState::Distinct(list), Reading::Distinct(Some(window))) => {
-                let values = self.visible(list, window, |held: &HashAt| held.at);
-                falling_count(values, window, |held| held.at, test)
-            }
-            (LeafState::Numbers(list), Reading::Number(reading, Some(window))) => {
-                let numbers = self.visible(list, window, |held: &NumberAt| held.at);
-                shrinking_numbers(numbers, window, reading, test)
-            }
-            (LeafState::Value(held), Reading::Value(Some(window))) => {
-                let list = core::slice::from_ref(&**held);
-                first_values(self.visible(list, window, |held| held.at), window, test)
-            }
-            (LeafState::Values(list), Reading::Value(Some(window))) => {
-                first_values(self.visible(list, window, |held| held.at), window, test)
-            }
-            _ => return None,
-        })
     }
 
     /// Tests `now − start` while it grows, up to `gone`, when it goes missing or starts again.
@@ -175,7 +172,7 @@ impl<'a, S: Subject> Look<'a, S> {
         self.subject.score_next_crossing(index, threshold, self.now).unwrap_or(NEVER)
     }
 
-    fn settle(&self, value: Moving<'a>) -> Option<Plain<'a>> {
+    pub(super) fn settle(&self, value: Moving<'a>) -> Option<Plain<'a>> {
         match value {
             Moving::Missing => None,
             Moving::Still(value) => Some(value),
@@ -185,28 +182,26 @@ impl<'a, S: Subject> Look<'a, S> {
     }
 
     fn present(&self, operand: &'a Operand) -> Seen {
+        let (value, until) = self.read(operand);
+        let there = !matches!(value, Moving::Missing);
         let (holds, until) = match operand {
             // A map is no value to compare, but it is there.
             Operand::Trait(path) => {
                 let value = self.subject.trait_value(path);
                 (value.is_some_and(|value| value != Value::Null), NEVER)
             }
-            Operand::Leaf(leaf, reading) => {
-                let (value, _) = self.read(operand);
-                let newest = self.subject.features().of(*leaf).and_then(newest);
-                let gone = reading.window().zip(newest).map(|(w, at)| at.saturating_add(w));
-                match value {
-                    Moving::Missing => (false, NEVER),
-                    _ => (true, gone.unwrap_or(NEVER)),
-                }
-            }
-            _ => (!matches!(self.read(operand).0, Moving::Missing), NEVER),
+            Operand::Leaf(leaf, reading) => match self.subject.features().of(*leaf) {
+                // It is there until the last entry is gone, not only until the value changes.
+                Some(state) if there => (true, self.last_gone(state, *reading).unwrap_or(until)),
+                _ => (there, until),
+            },
+            _ => (there, until),
         };
         Seen { holds, until }
     }
 
     /// The value and when it next changes other than by moving as it says.
-    fn read(&self, operand: &'a Operand) -> (Moving<'a>, i64) {
+    pub(super) fn read(&self, operand: &'a Operand) -> (Moving<'a>, i64) {
         let still =
             |value: Option<Plain<'a>>| (value.map_or(Moving::Missing, Moving::Still), NEVER);
         match operand {
@@ -224,102 +219,58 @@ impl<'a, S: Subject> Look<'a, S> {
             Operand::Leaf(leaf, reading) => {
                 self.read_leaf(self.subject.features().of(*leaf), *reading)
             }
+            Operand::Now => (Moving::Since(0), NEVER),
+            Operand::Bucket(salt) => {
+                still(Some(Plain::Number(f64::from(self.subject.bucket(salt)) / 100.0)))
+            }
+            Operand::Sessions(within_ms) => self.sessions(*within_ms),
+            Operand::Ratio(parts) => {
+                let (a, a_until) = self.read(&parts.0);
+                let (b, b_until) = self.read(&parts.1);
+                let parts = self.settle(a).zip(self.settle(b));
+                let value = parts.and_then(|(a, b)| divided(a, b));
+                (still(value).0, a_until.min(b_until))
+            }
             Operand::Property(_) => (Moving::Missing, NEVER),
         }
     }
 
-    fn read_leaf(&self, state: Option<&'a LeafState>, reading: Reading) -> (Moving<'a>, i64) {
-        let number = |n: f64| Moving::Still(Plain::Number(n));
-        let Some(state) = state else {
-            return match reading {
-                Reading::Count(_)
-                | Reading::Distinct(_)
-                | Reading::Number(NumberReading::Sum, _) => (number(0.0), NEVER),
-                _ => (Moving::Missing, NEVER),
-            };
-        };
-        match (state, reading) {
-            #[allow(clippy::cast_precision_loss, reason = "nobody sends 2^53 events")]
-            (LeafState::Counter(count), Reading::Count(None)) => (number(*count as f64), NEVER),
-            (LeafState::Latest(at), Reading::SinceLatest(window)) => {
-                self.read_since(core::slice::from_ref(at).last(), window)
-            }
-            (LeafState::Times(list), Reading::SinceLatest(window)) => {
-                self.read_since(list.last(), window)
-            }
-            (LeafState::Earliest(at), Reading::SinceEarliest(None)) => (Moving::Since(*at), NEVER),
-            (LeafState::Times(list), Reading::SinceEarliest(Some(window))) => {
-                self.read_since(self.visible(list, window, |at| *at).first(), Some(window))
-            }
-            (LeafState::Sum { micros, .. }, Reading::Number(NumberReading::Sum, None)) => {
-                (number(micros.units()), NEVER)
-            }
-            (LeafState::Sum { count, micros }, Reading::Number(NumberReading::Avg, None)) => {
-                (number(average((*micros).into(), *count)), NEVER)
-            }
-            (LeafState::Extremes { min, .. }, Reading::Number(NumberReading::Min, None)) => {
-                (number(*min), NEVER)
-            }
-            (LeafState::Extremes { max, .. }, Reading::Number(NumberReading::Max, None)) => {
-                (number(*max), NEVER)
-            }
-            (LeafState::Numbers(list), Reading::Number(reading, Some(window))) => {
-                let list = self.visible(list, window, |held: &NumberAt| held.at);
-                let until = list.first().map_or(NEVER, |held| held.at.saturating_add(window));
-                let value = list.iter().fold(Tally::default(), Tally::with).read(reading);
-                (value.map_or(Moving::Missing, number), until)
-            }
-            #[allow(clippy::cast_precision_loss, reason = "at most KEPT_MAX values are kept")]
-            (LeafState::Distinct(list), Reading::Distinct(None)) => {
-                (number(list.len() as f64), NEVER)
-            }
-            (LeafState::Value(held), Reading::Value(None)) => {
-                (Moving::Still(held.value.plain()), NEVER)
-            }
-            (LeafState::Value(held), Reading::Value(Some(window))) => {
-                self.read_value(core::slice::from_ref(&**held), window)
-            }
-            (LeafState::Values(list), Reading::Value(Some(window))) => {
-                self.read_value(list, window)
-            }
-            // The state of another plan, or a windowed count, which is only tested.
-            _ => (Moving::Missing, NEVER),
-        }
-    }
-
-    fn read_since(&self, at: Option<&i64>, window: Option<i64>) -> (Moving<'a>, i64) {
-        let gone = |at: i64| window.map_or(NEVER, |window| at.saturating_add(window));
-        match at {
-            Some(&at) if gone(at) > self.now => (Moving::Since(at), gone(at)),
-            _ => (Moving::Missing, NEVER),
-        }
-    }
-
-    fn read_value(&self, list: &'a [ValueAt], window: i64) -> (Moving<'a>, i64) {
-        match self.visible(list, window, |held| held.at).first() {
-            Some(held) => (Moving::Still(held.value.plain()), held.at.saturating_add(window)),
-            None => (Moving::Missing, NEVER),
-        }
-    }
-
-    /// The entries of an ascending list that are in the window.
-    fn visible<'l, T>(&self, list: &'l [T], window: i64, at: impl Fn(&T) -> i64) -> &'l [T] {
-        let first = list.partition_point(|held| at(held).saturating_add(window) <= self.now);
-        &list[first..]
+    fn sessions(&self, within_ms: Option<i64>) -> (Moving<'a>, i64) {
+        let after = within_ms.map_or(i64::MIN, |within| self.now.saturating_sub(within));
+        let (count, first_end) = self.subject.sessions_after(after);
+        let until = within_ms.zip(first_end).map(|(within, end)| end.saturating_add(within));
+        #[allow(clippy::cast_precision_loss, reason = "nobody has 2^53 sessions")]
+        let count = Plain::Number(count as f64);
+        (Moving::Still(count), until.unwrap_or(NEVER))
     }
 }
 
-impl Reading {
-    fn window(self) -> Option<i64> {
-        match self {
-            Self::Count(window)
-            | Self::SinceLatest(window)
-            | Self::SinceEarliest(window)
-            | Self::Number(_, window)
-            | Self::Value(window)
-            | Self::Distinct(window) => window,
+/// Whether no part is `decisive` (false decides an `and`, true an `or`). While one part stays
+/// decisive the others do not matter, so the answer holds until the last of them changes; if none
+/// is, until the first part changes.
+fn settled(parts: impl Iterator<Item = Seen>, decisive: bool) -> Seen {
+    let mut soonest = NEVER;
+    let mut decided_until = None;
+    for seen in parts {
+        if seen.holds != decisive {
+            soonest = soonest.min(seen.until);
+            continue;
+        }
+        decided_until = decided_until.max(Some(seen.until));
+        if seen.until == NEVER {
+            break;
         }
     }
+    match decided_until {
+        Some(until) => Seen { holds: decisive, until },
+        None => Seen { holds: !decisive, until: soonest },
+    }
+}
+
+/// Whether a value that grows only ever goes missing after it, without another event.
+fn then_missing(operand: &Operand) -> bool {
+    let Operand::Leaf(_, Reading::SinceLatest(window)) = operand else { return false };
+    matches!(window, Window::Within(_) | Window::Calendar(_))
 }
 
 fn since<'a>(start: i64, now: i64) -> Plain<'a> {
@@ -339,106 +290,4 @@ fn crossing_of(start: i64, x: f64, after: i64) -> i64 {
         (false, true) => passes,
         (false, false) => NEVER,
     }
-}
-
-/// Tests the number of visible entries, and finds the first instant at which enough have left to
-/// turn the answer. Entries of one time leave together.
-fn falling_count<T>(list: &[T], window: i64, at: impl Fn(&T) -> i64, test: &Test) -> Seen {
-    #[allow(clippy::cast_precision_loss, reason = "at most KEPT_MAX entries are kept")]
-    let passes = |count: usize| test.holds(Plain::Number(count as f64));
-    let holds = passes(list.len());
-    let mut left = list;
-    while let Some(first) = left.first() {
-        let time = at(first);
-        let leaving = left.iter().take_while(|held| at(held) == time).count();
-        left = &left[leaving..];
-        if passes(left.len()) != holds {
-            return Seen { holds, until: time.saturating_add(window) };
-        }
-    }
-    Seen { holds, until: NEVER }
-}
-
-/// Tests what is made of the visible numbers. The states to come are the suffixes of the list, so
-/// one walk from its end meets them all; the last met that turns the answer is the first to come.
-fn shrinking_numbers(list: &[NumberAt], window: i64, reading: NumberReading, test: &Test) -> Seen {
-    let passes =
-        |tally: Tally| tally.read(reading).is_some_and(|number| test.holds(Plain::Number(number)));
-    let holds = passes(list.iter().fold(Tally::default(), Tally::with));
-    let mut until = NEVER;
-    let mut tally = Tally::default();
-    let mut after = None;
-    for held in list.iter().rev() {
-        if after != Some(held.at) && passes(tally) != holds {
-            until = held.at.saturating_add(window);
-        }
-        after = Some(held.at);
-        tally = tally.with(held);
-    }
-    Seen { holds, until }
-}
-
-/// Tests the first visible value, which gives way to the next when it leaves.
-fn first_values(list: &[ValueAt], window: i64, test: &Test) -> Seen {
-    let passes = |held: Option<&ValueAt>| held.is_some_and(|held| test.holds(held.value.plain()));
-    let holds = passes(list.first());
-    let mut left = list;
-    while let Some(first) = left.first() {
-        let leaving = left.iter().take_while(|held| held.at == first.at).count();
-        left = &left[leaving..];
-        if passes(left.first()) != holds {
-            return Seen { holds, until: first.at.saturating_add(window) };
-        }
-    }
-    Seen { holds, until: NEVER }
-}
-
-/// The time of the newest entry.
-fn newest(state: &LeafState) -> Option<i64> {
-    match state {
-        LeafState::Latest(at) | LeafState::Earliest(at) => Some(*at),
-        LeafState::Times(list) => list.last().copied(),
-        LeafState::Numbers(list) => list.last().map(|held| held.at),
-        LeafState::Distinct(list) => list.last().map(|held| held.at),
-        LeafState::Value(held) => Some(held.at),
-        LeafState::Values(list) => list.last().map(|held| held.at),
-        LeafState::Counter(_) | LeafState::Sum { .. } | LeafState::Extremes { .. } => None,
-    }
-}
-
-/// Several numbers in one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    count: u64,
-    micros: i128,
-    min: f64,
-    max: f64,
-}
-
-impl Tally {
-    fn with(self, held: &NumberAt) -> Self {
-        let first = self.count == 0;
-        Self {
-            count: self.count + 1,
-            micros: self.micros.wrapping_add(to_micros(held.value)),
-            min: if first { held.value } else { self.min.min(held.value) },
-            max: if first { held.value } else { self.max.max(held.value) },
-        }
-    }
-
-    fn read(self, reading: NumberReading) -> Option<f64> {
-        match reading {
-            NumberReading::Sum => Some(units(self.micros)),
-            _ if self.count == 0 => None,
-            NumberReading::Avg => Some(average(self.micros, self.count)),
-            NumberReading::Min => Some(self.min),
-            NumberReading::Max => Some(self.max),
-        }
-    }
-}
-
-fn average(micros: i128, count: u64) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "nobody sends 2^53 events")]
-    let count = count as f64;
-    units(micros) / count
 }

@@ -60,6 +60,19 @@ impl Parser {
         token
     }
 
+    pub(super) fn second_is(&self, word: &str) -> bool {
+        matches!(self.peek_second(), TokenKind::Word(w) if w == word)
+    }
+
+    /// Whether `between a and b ago` comes next.
+    pub(super) fn at_ago(&self) -> bool {
+        let is_word = |ahead: usize, word: &str| {
+            let token = self.tokens.get(self.at + ahead).map(|token| &token.kind);
+            matches!(token, Some(TokenKind::Word(w)) if w == word)
+        };
+        is_word(0, "between") && is_word(2, "and") && is_word(4, "ago")
+    }
+
     pub(super) fn at_word(&self, word: &str) -> bool {
         matches!(self.peek(), TokenKind::Word(w) if w == word)
     }
@@ -100,7 +113,11 @@ impl Parser {
     pub(super) fn expected(&self, what: &str) -> Fault {
         let (written, label) = match self.peek() {
             TokenKind::End => ("the end of the rule".into(), "the rule ends here"),
-            TokenKind::Word(w) if word::is_later(w) => return word::not_supported(self.span(), w),
+            TokenKind::Word(w) if word::is_setting(w) => {
+                let message = format!("`{w}` is a setting of the segment, not part of its rule");
+                let fault = Fault::new(self.span(), message, "not expected here");
+                return fault.help(format!("write it on a line of its own: {w} = …"));
+            }
             TokenKind::Word(w) | TokenKind::Name(w) => (format!("`{w}`"), "not expected here"),
             TokenKind::Text(_) => ("a string".into(), "not expected here"),
             TokenKind::Number(_) => ("a number".into(), "not expected here"),
@@ -206,12 +223,13 @@ impl Parser {
     /// The tests that are words; the operand as it is, if none follows.
     fn word_test(&mut self, operand: Expr) -> Parsed<Kind> {
         let TokenKind::Word(word) = self.peek().clone() else { return Ok(operand.kind) };
-        let starts_window = matches!(self.peek_second(), TokenKind::Word(w) if w == "session");
         let how = match word.as_str() {
-            "in" if !starts_window => return self.membership(operand),
-            "between" => return self.between(operand),
-            "matches" => return Err(word::not_supported(self.span(), &word)),
-            "not" if matches!(self.peek_second(), TokenKind::Word(w) if w == "in") => {
+            // `count("A" where x in session)` could only mean the window.
+            "in" if !self.second_is("session") => return self.membership(operand),
+            // So could `where x between 30d and 7d ago`.
+            "between" if !self.at_ago() => return self.between(operand),
+            "matches" => TextTest::Matches,
+            "not" if self.second_is("in") => {
                 let span = self.span();
                 let fault =
                     Fault::new(span, "`not` stands before the whole condition", "misplaced");
@@ -223,7 +241,8 @@ impl Parser {
             _ => return Ok(operand.kind),
         };
         self.take();
-        if how != TextTest::Contains && !self.take_word("with") {
+        let is_two_words = matches!(how, TextTest::StartsWith | TextTest::EndsWith);
+        if is_two_words && !self.take_word("with") {
             return Err(self.expected(&format!("`with` after `{word}`")));
         }
         let needle = self.literal(how.words())?;
@@ -259,9 +278,6 @@ impl Parser {
             return Err(self.expected("`and` and the upper bound of `between`"));
         }
         let high = self.operand()?;
-        if self.at_word("ago") {
-            return Err(word::not_supported(self.span(), "ago"));
-        }
         let (low, high) = (Box::new(low), Box::new(high));
         Ok(Kind::Between { operand: Box::new(operand), low, high })
     }
@@ -304,7 +320,7 @@ impl Parser {
             TokenKind::Text(text) => Literal::Text(text),
             TokenKind::Word(w) if is_truth(&w) => Literal::Bool(w == "true"),
             _ if place.starts_with("a value") => return Err(self.expected(place)),
-            TokenKind::Word(w) if !word::is_later(&w) => {
+            TokenKind::Word(w) => {
                 let fault = self.expected(&format!("a literal for {place}"));
                 return Err(fault.or_help(format!("text goes between double quotes: \"{w}\"")));
             }

@@ -5,6 +5,7 @@ use super::limits::{WINDOW_MS_MAX, WINDOW_MS_MIN};
 use super::parse::{Parser, quoted};
 use super::token::TokenKind;
 use super::word;
+use crate::zone::Unit;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -14,19 +15,20 @@ impl Parser {
     /// A function's name, `(`, what it takes, `)`.
     pub(super) fn call(&mut self, name: &str) -> Result<Kind, Fault> {
         let name_span = self.take().span;
-        if word::is_later_function(name) {
-            return Err(word::not_supported(name_span, name));
-        }
         let opened = self.take().span;
         let function = Function::ALL.into_iter().find(|f| f.name() == name);
-        let kind = match function {
-            Some(Function::Exists) if !self.at_events() => {
+        let kind = match (function, name) {
+            (Some(Function::Exists), _) if !self.at_events() => {
                 let operand = self.deeper(Self::operand)?;
                 Kind::Present(Box::new(operand))
             }
-            Some(function) => Kind::Aggregate(self.aggregate(function, name_span)?),
-            None if name == "segment" => self.segment()?,
-            None => return Err(unknown_function(name_span, name)),
+            (Some(function), _) => Kind::Aggregate(self.aggregate(function, name_span)?),
+            (None, "segment") => self.segment()?,
+            (None, "sequence") => Kind::Sequence(self.sequence()?),
+            (None, "sessions") => Kind::Sessions(self.sessions()?),
+            (None, "ratio") => self.ratio()?,
+            (None, "bucket") => self.bucket()?,
+            (None, _) => return Err(unknown_function(name_span, name)),
         };
         self.close(")", opened)?;
         Ok(kind)
@@ -38,31 +40,112 @@ impl Parser {
 
     fn aggregate(&mut self, function: Function, function_span: Span) -> Result<Aggregate, Fault> {
         let property = self.property(function)?;
-        let events = self.events()?;
+        let events = if function.defaults_to_any() && !self.at_events() {
+            Events::Any
+        } else {
+            self.events()?
+        };
         let mut predicate = None;
+        let mut step_ms = None;
         let mut window = Spanned { span: function_span, value: Window::Lifetime };
         loop {
             let start = self.span();
             if self.at_word("where") && predicate.is_none() {
                 self.take();
                 predicate = Some(Box::new(self.any()?));
-            } else if self.at_word("within") && window.value == Window::Lifetime {
-                self.take();
+            } else if self.at_window() && window.value == Window::Lifetime {
                 let value = self.window()?;
                 window = Spanned { span: start.to(self.last_span()), value };
-            } else if self.at_word("between") {
-                return Err(word::not_supported(start, "between … ago"));
-            } else if self.at_word("in") {
-                return Err(word::not_supported(start, "in session"));
+            } else if function.step_word().is_some_and(|w| self.at_word(w)) && step_ms.is_none() {
+                self.take();
+                let value = self.window_length()?;
+                step_ms = Some(Spanned { span: start.to(self.last_span()), value });
             } else if self.at_symbol("->") {
-                return Err(word::not_supported(start, "->"));
+                let message = "`->` stands between the steps of a sequence";
+                let fault = Fault::new(start, message, "not expected here");
+                return Err(fault.help("write sequence(\"A\" -> \"B\" within 1h)"));
             } else if self.at_symbol(")") || self.peek() == &TokenKind::End {
                 break;
             } else {
                 return Err(self.expected("`where`, `within` or `)`"));
             }
         }
-        Ok(Aggregate { function, function_span, property, events, predicate, window })
+        let aggregate =
+            Aggregate { function, function_span, property, events, predicate, window, step_ms };
+        needs(&aggregate).map_or(Ok(aggregate), Err)
+    }
+
+    fn at_window(&self) -> bool {
+        self.at_word("within")
+            || self.at_word("today")
+            || self.at_word("this")
+            || self.at_word("in") && self.second_is("session")
+            || self.at_ago()
+    }
+
+    /// `within 7d`, `between 30d and 7d ago`, `in session`, `today`, `this week`, `this month`.
+    fn window(&mut self) -> Result<Window, Fault> {
+        let first = self.take();
+        match first.kind {
+            TokenKind::Word(word) if word == "within" => Ok(Window::Within(self.window_length()?)),
+            TokenKind::Word(word) if word == "in" => {
+                self.take();
+                Ok(Window::Session)
+            }
+            TokenKind::Word(word) if word == "between" => {
+                let one = self.window_length()?;
+                self.take();
+                let other = self.window_length()?;
+                let span = first.span.to(self.take().span);
+                if one == other {
+                    let fault = Fault::new(span, "nothing is between two equal times", "equal");
+                    return Err(fault.help("write for example `between 30d and 7d ago`"));
+                }
+                Ok(Window::Ago { from: one.max(other), to: one.min(other) })
+            }
+            TokenKind::Word(word) if word == "today" => Ok(Window::Calendar(Unit::Day)),
+            _ if self.take_word("week") => Ok(Window::Calendar(Unit::Week)),
+            _ if self.take_word("month") => Ok(Window::Calendar(Unit::Month)),
+            _ if self.at_word("day") => {
+                let fault = Fault::new(self.span(), "this day is `today`", "not a window");
+                Err(fault.help("write `today`"))
+            }
+            _ => Err(self.expected("`week` or `month` after `this`")),
+        }
+    }
+
+    /// `sessions()` or `sessions(within 7d)`.
+    fn sessions(&mut self) -> Result<Option<i64>, Fault> {
+        if self.at_symbol(")") {
+            return Ok(None);
+        }
+        if !self.take_word("within") {
+            let fault = self.expected("`within` or `)`");
+            return Err(fault.or_help("`sessions` counts sessions: write sessions(within 7d)"));
+        }
+        self.window_length().map(Some)
+    }
+
+    fn ratio(&mut self) -> Result<Kind, Fault> {
+        let above = self.deeper(Self::operand)?;
+        if !self.take_symbol(",") {
+            return Err(self.expected("`,` and what to divide by"));
+        }
+        let below = self.deeper(Self::operand)?;
+        Ok(Kind::Ratio(Box::new(above), Box::new(below)))
+    }
+
+    fn bucket(&mut self) -> Result<Kind, Fault> {
+        match self.peek().clone() {
+            TokenKind::Text(salt) => {
+                self.take();
+                Ok(Kind::Bucket(salt))
+            }
+            _ => {
+                let fault = self.expected("a text that tells this draw from others");
+                Err(fault.or_help("write for example bucket(\"spring-test\") < 10"))
+            }
+        }
     }
 
     /// The `p of` of `sum(p of "E")`.
@@ -71,6 +154,9 @@ impl Parser {
         let is_path = matches!(self.peek(), TokenKind::Word(_) | TokenKind::Name(_));
         if !function.takes_property() {
             if !is_path {
+                return Ok(None);
+            }
+            if function.defaults_to_any() && (self.at_word("where") || self.at_window()) {
                 return Ok(None);
             }
             if self.at_word("where") || self.at_word("within") {
@@ -101,7 +187,7 @@ impl Parser {
     }
 
     /// `"E"`, `"*"` or `["A", "B"]`.
-    fn events(&mut self) -> Result<Events, Fault> {
+    pub(super) fn events(&mut self) -> Result<Events, Fault> {
         let opened = self.span();
         let mut names = Vec::new();
         if self.take_symbol("[") {
@@ -141,8 +227,8 @@ impl Parser {
         }
     }
 
-    /// What follows `within`.
-    fn window(&mut self) -> Result<Window, Fault> {
+    /// A duration that may be the length of a window.
+    pub(super) fn window_length(&mut self) -> Result<i64, Fault> {
         let span = self.span();
         let ms = match *self.peek() {
             TokenKind::Duration(ms) => ms,
@@ -150,7 +236,7 @@ impl Parser {
                 let fault = Fault::new(span, "a window needs a unit", "a bare number");
                 return Err(fault.help(format!("write `{n}d` for days; units are ms s m h d w")));
             }
-            _ => return Err(self.expected("a duration such as `7d` after `within`")),
+            _ => return Err(self.expected("a duration such as `7d`")),
         };
         #[allow(clippy::cast_possible_truncation, reason = "the scanner bounds durations by 9e15")]
         let ms = ms as i64;
@@ -164,7 +250,7 @@ impl Parser {
             });
         }
         self.take();
-        Ok(Window::Within(ms))
+        Ok(ms)
     }
 
     /// `name { "." name }`; after a dot any word is a name.
@@ -194,7 +280,36 @@ pub(super) fn joined(path: &Path) -> String {
     names.join(".")
 }
 
+/// What an aggregate lacks, or has too much.
+fn needs(aggregate: &Aggregate) -> Option<Fault> {
+    let (function, window) = (aggregate.function, &aggregate.window);
+    let name = function.name();
+    let example = format!("for example: {}", function.example());
+    if let (Some(word), None) = (function.step_word(), &aggregate.step_ms) {
+        let message = format!("`{name}` needs `{word}` and a duration");
+        return Some(Fault::new(aggregate.function_span, message, "incomplete").help(example));
+    }
+    let is_within = matches!(window.value, Window::Within(_));
+    match function {
+        Function::Periods | Function::FirstTime | Function::Stopped | Function::Resumed
+            if !is_within =>
+        {
+            let message = format!("`{name}` needs `within` and a duration");
+            Some(Fault::new(window.span, message, "no such window").help(example))
+        }
+        Function::Streak if window.value != Window::Lifetime => {
+            let message = "a streak reaches back from today and takes no window";
+            Some(Fault::new(window.span, message, "not needed").help(example))
+        }
+        Function::DaysActive if matches!(window.value, Window::Ago { .. } | Window::Session) => {
+            let message = "`days_active` looks at whole days up to now";
+            Some(Fault::new(window.span, message, "not this window").help(example))
+        }
+        _ => None,
+    }
+}
+
 fn unknown_function(span: Span, name: &str) -> Fault {
-    let known = Function::ALL.iter().map(|f| f.name()).chain(["segment"]);
+    let known = Function::ALL.iter().map(|f| f.name()).chain(word::OTHER_FUNCTIONS);
     Fault::new(span, format!("unknown function `{name}`"), "not a function").near(name, known)
 }

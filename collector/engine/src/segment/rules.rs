@@ -2,10 +2,11 @@
 use super::condition::{EventValues, Node};
 use super::feature::Features;
 use super::hash::FixedHash;
-use super::leaf::{Entry, Leaf};
+use super::leaf::{Entry, Leaf, With};
 use super::look::Look;
 use super::subject::{Subject, Verdict};
 use super::touched::Touched;
+use crate::rules::Zone;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,6 +24,12 @@ pub(crate) struct Rules {
     pub(super) routes: HashMap<Box<str>, Vec<Route>, FixedHash>,
     /// What an event of any other name reaches.
     pub(super) any: Vec<Route>,
+    /// The leaves that also facts reach which are no events to a rule.
+    pub(super) every: Vec<u16>,
+    pub(super) zone: Zone,
+    pub(super) session_max_ms: i64,
+    /// How far back rules ask for ends of sessions, in milliseconds.
+    pub(super) sessions_ms: i64,
     pub(super) segments: Vec<SegmentPlan>,
     pub(super) infos: Vec<RuleInfo>,
     pub(super) order: Vec<SegmentIndex>,
@@ -42,7 +49,14 @@ pub(super) struct Route {
 /// One segment.
 #[derive(Debug)]
 pub(super) struct SegmentPlan {
-    pub(super) rule: Node,
+    pub(super) when: Node,
+    /// Members stay until this holds.
+    pub(super) exit: Option<Node>,
+    /// Nobody is a member unless this holds.
+    pub(super) consent: Option<Node>,
+    pub(super) min_stay_ms: i64,
+    /// Who has a place below the first under the second is held out.
+    pub(super) holdout: Option<(u16, Box<str>)>,
     pub(super) dependents: Vec<SegmentIndex>,
 }
 
@@ -98,6 +112,8 @@ pub(crate) struct FoldEvent<'a> {
     pub(crate) props: Map<'a>,
     /// Its context.
     pub(crate) context: Map<'a>,
+    /// The device that it came from.
+    pub(crate) device: &'a str,
 }
 
 impl Rules {
@@ -153,23 +169,54 @@ impl Rules {
         touched: &mut Touched,
     ) {
         self.prune(features, receipt_max);
+        let &FoldEvent { at, tie, name, device, .. } = event;
+        let values = EventValues { props: event.props, context: event.context };
+        let entry = Entry { at, tie, name, device, values, with: self.with() };
         if !event.is_activity {
+            for &index in &self.every {
+                self.fold_leaf(index, features, entry, (receipt_max, touched));
+            }
             return;
         }
-        let values = EventValues { props: event.props, context: event.context };
-        let entry = Entry { at: event.at, tie: event.tie, values };
         for route in self.routes.get(event.name).unwrap_or(&self.any) {
             let predicate = route.predicate.map(|index| &self.predicates[usize::from(index)]);
             if predicate.is_some_and(|predicate| !predicate.accepts(values)) {
                 continue;
             }
             for &index in &route.leaves {
-                let place = usize::from(index);
-                if self.leaves[place].fold(index, features, entry, receipt_max) {
-                    touched.mark_all(&self.readers[place]);
-                }
+                self.fold_leaf(index, features, entry, (receipt_max, touched));
             }
         }
+    }
+
+    fn fold_leaf(
+        &self,
+        index: u16,
+        features: &mut Features,
+        entry: Entry<'_>,
+        (receipt_max, touched): (i64, &mut Touched),
+    ) {
+        let place = usize::from(index);
+        if self.leaves[place].fold(index, features, entry, receipt_max) {
+            touched.mark_all(&self.readers[place]);
+        }
+    }
+
+    fn with(&self) -> With<'_> {
+        let (zone, session_max_ms) = (&self.zone, self.session_max_ms);
+        With { predicates: &self.predicates, zone, session_max_ms }
+    }
+
+    /// How far back rules ask for ends of sessions, in milliseconds; 0 if none does.
+    pub(crate) fn sessions_ms(&self) -> i64 {
+        self.sessions_ms
+    }
+
+    /// Whether a person is held out of a segment.
+    pub(crate) fn is_held_out<S: Subject>(&self, segment: SegmentIndex, subject: &S) -> bool {
+        let plan = self.segments.get(usize::from(segment.0));
+        let holdout = plan.and_then(|plan| plan.holdout.as_ref());
+        holdout.is_some_and(|(share, salt)| subject.bucket(salt) < *share)
     }
 
     /// Drops what no window sees any more at `receipt_max`. [`Rules::fold`] and [`Rules::merge`] do
@@ -199,7 +246,7 @@ impl Rules {
         for (index, state) in &from.leaves {
             let Some(leaf) = self.leaves.get(usize::from(*index)) else { continue };
             match into.position(*index) {
-                Ok(place) => leaf.merge(&mut into.leaves[place].1, state),
+                Ok(place) => leaf.merge(&mut into.leaves[place].1, state, self.with()),
                 Err(place) => into.leaves.insert(place, (*index, state.clone())),
             }
         }
@@ -215,21 +262,24 @@ impl Rules {
             })
     }
 
-    /// Whether a person is in a segment at `now`, and until when that is settled.
+    /// Whether a person is in a segment at `now`, and until when that is settled. `since` is when
+    /// the person entered, if the person is in it so far.
     ///
     /// `now` is not before any folded event. The memberships the rule refers to must be those of
     /// `now`: evaluate in [`Rules::order`]. When one changes, evaluate its dependents again.
     ///
     /// # Cost
-    /// No allocation. Linear in the entries of windowed sums, else a few words per leaf.
+    /// Linear in the entries of windowed sums, of sequences and of windows that lie in the past,
+    /// else a few words per leaf and no allocation.
     pub(crate) fn evaluate<S: Subject>(
         &self,
         segment: SegmentIndex,
         subject: &S,
         now: i64,
+        since: Option<i64>,
     ) -> Verdict {
         match self.segments.get(usize::from(segment.0)) {
-            Some(plan) => Look { subject, now }.verdict(&plan.rule),
+            Some(plan) => Look { rules: self, subject, now }.verdict(plan, since),
             None => Verdict { member: false, changes_at: None },
         }
     }

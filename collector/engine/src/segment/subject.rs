@@ -15,6 +15,12 @@ pub(crate) trait Subject {
     /// The first millisecond after `now` at which the score, left alone, compares with `threshold`
     /// in another way (less, equal, greater) than at `now`. It may be early, never late.
     fn score_next_crossing(&self, index: usize, threshold: f64, now: i64) -> Option<i64>;
+    /// The latest session: the hash of its device, and the times of its first and last event.
+    fn latest_session(&self) -> Option<(u64, i64, i64)>;
+    /// How many sessions had an event after an instant, and when the first of them ended.
+    fn sessions_after(&self, after: i64) -> (u64, Option<i64>);
+    /// The person's place under a salt, in hundredths of a percent.
+    fn bucket(&self, salt: &str) -> u16;
     /// Whether the person is in a segment that stands earlier in the rules' order.
     fn is_member(&self, segment: SegmentIndex) -> bool;
 }

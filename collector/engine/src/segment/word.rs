@@ -9,33 +9,37 @@ pub(super) const KEYWORDS: [&str; 15] = [
 ];
 
 /// Facts a rule may begin a path with.
-pub(super) const ROOTS: [&str; 3] = ["trait", "session", "score"];
+pub(super) const ROOTS: [&str; 10] =
+    ["trait", "session", "score", "device", "os", "app", "geo", "campaign", "consent", "now"];
 
-/// Functions of the language that are read but not yet computed.
-const LATER_FUNCTIONS: [&str; 6] =
-    ["sequence", "days_active", "sessions", "bucket", "same", "percentile"];
+/// Facts that are read from the context of the latest event that has them, and where they are there.
+pub(super) const CONTEXT_ROOTS: [(&str, &str); 6] = [
+    ("device", "device"),
+    ("os", "os"),
+    ("app", "app"),
+    ("geo", "location"),
+    ("campaign", "campaign"),
+    ("consent", "consent.categoryPreferences"),
+];
+
+/// Functions that are no aggregates.
+pub(super) const OTHER_FUNCTIONS: [&str; 5] =
+    ["segment", "sequence", "sessions", "ratio", "bucket"];
 
 /// Groups of facts that are part of the language but that nothing provides yet.
-const LATER_ROOTS: [&str; 10] =
-    ["device", "os", "app", "geo", "campaign", "consent", "model", "ltv", "item", "now"];
+const LATER_ROOTS: [&str; 3] = ["model", "ltv", "item"];
 
-/// Words of the language with no meaning so far, wherever a keyword may stand.
-const LATER_WORDS: [&str; 6] =
-    ["matches", "ago", "exit", "min_stay", "holdout", "requires_consent"];
-
-/// Whether a function of this name is part of the language but not computed yet.
-pub(super) fn is_later_function(word: &str) -> bool {
-    LATER_FUNCTIONS.contains(&word)
-}
+/// Settings of a segment, which stand beside its rule and not in it.
+const SETTINGS: [&str; 4] = ["exit", "min_stay", "holdout", "requires_consent"];
 
 /// Whether a path that begins so is part of the language but not provided yet.
 pub(super) fn is_later_root(word: &str) -> bool {
-    LATER_ROOTS.contains(&word) || LATER_WORDS.contains(&word)
+    LATER_ROOTS.contains(&word)
 }
 
-/// Whether this word is part of the language but means nothing so far.
-pub(super) fn is_later(word: &str) -> bool {
-    LATER_WORDS.contains(&word) || LATER_FUNCTIONS.contains(&word)
+/// Whether a word is the name of a setting of segments.
+pub(super) fn is_setting(word: &str) -> bool {
+    SETTINGS.contains(&word)
 }
 
 /// The diagnostic for a word of the language that means nothing so far.

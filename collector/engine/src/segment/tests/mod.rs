@@ -4,13 +4,21 @@ mod oracle;
 mod verdicts;
 mod worlds;
 
-use super::{Features, FoldEvent, Rules, SessionField, SessionValue, Subject, Touched};
-use crate::rules::SegmentSource;
+use super::{
+    Diagnostic, Features, FoldEvent, Rules, SessionField, SessionValue, Setting, Subject, Touched,
+};
+use crate::rules::{SegmentSource, Zone};
 use sillage_model::{Map, MapWriter, SegmentIndex, Value};
 
 /// Compiles rules; the first is segment 0 with the key `s0`.
 fn rules(texts: &[&str]) -> Rules {
-    Rules::compile(&sources(texts), &["engagement"]).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    compiled(&sources(texts)).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+/// Compiles segments for a project with one score, in UTC.
+fn compiled(sources: &[SegmentSource]) -> Result<Rules, Vec<Diagnostic>> {
+    let (zone, session_max_ms) = (&Zone::default(), 86_400_000);
+    Rules::compile(sources, Setting { scores: &["engagement"], zone, session_max_ms })
 }
 
 fn sources(texts: &[&str]) -> Vec<SegmentSource> {
@@ -51,6 +59,7 @@ impl Sent {
             tie: self.tie,
             props: self.props.as_map(),
             context: self.context.as_map(),
+            device: "d",
         }
     }
 }
@@ -80,7 +89,7 @@ impl Person {
     }
 
     fn is_in(&self, rules: &Rules, now: i64) -> bool {
-        rules.evaluate(SegmentIndex(0), self, now).member
+        rules.evaluate(SegmentIndex(0), self, now, None).member
     }
 }
 
@@ -110,6 +119,18 @@ impl Subject for Person {
     fn score_next_crossing(&self, _index: usize, threshold: f64, now: i64) -> Option<i64> {
         let reaches = ((self.score - threshold) * 1_000.0).ceil() as i64;
         [reaches, reaches + 1].into_iter().find(|at| *at > now)
+    }
+
+    fn latest_session(&self) -> Option<(u64, i64, i64)> {
+        None
+    }
+
+    fn sessions_after(&self, _after: i64) -> (u64, Option<i64>) {
+        (0, None)
+    }
+
+    fn bucket(&self, _salt: &str) -> u16 {
+        1_234
     }
 
     fn is_member(&self, segment: SegmentIndex) -> bool {

@@ -92,7 +92,7 @@ fn check_sweep(rule: &Rule, world: &[Happened], plan: &Plan, exact: bool) {
         if now < end && truth[place + 1] != truth[place] {
             next_change = Some(now + 1);
         }
-        let verdict = rules.evaluate(SegmentIndex(0), &person, now);
+        let verdict = rules.evaluate(SegmentIndex(0), &person, now, None);
         assert_eq!(verdict.member, truth[place], "{text} at {now}");
         assert!(verdict.changes_at.is_none_or(|at| at > now), "{text} at {now}");
         let foreseen = verdict.changes_at.unwrap_or(i64::MAX);
@@ -158,7 +158,7 @@ proptest! {
         let person = Person { features: history.features, ..Person::default() };
         for (index, rule) in some.iter().enumerate() {
             let segment = SegmentIndex(u16::try_from(index).unwrap());
-            let verdict = rules.evaluate(segment, &person, now);
+            let verdict = rules.evaluate(segment, &person, now, None);
             prop_assert_eq!(verdict.member, rule.holds(&world, now), "{}", rule.text());
         }
     }
