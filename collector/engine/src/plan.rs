@@ -3,7 +3,7 @@
 //! A plan never changes. Records made under one plan mean nothing under another, except that plans
 //! with the same [`Plan::digest`] are the same plan.
 use crate::limits::{AMOUNT_ABS_MAX, CAP_PER_DAY_MAX, ENGAGED_MS_MAX, WEIGHTS_MAX};
-use crate::rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
+use crate::rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};
 use crate::score::Engagement;
 use crate::segment::hash::{FixedHash, Mixer};
 use crate::segment::{Diagnostic, RuleInfo, RulePart, Rules, Setting};
@@ -29,6 +29,8 @@ pub struct Plan {
     weights: Vec<PlannedWeight>,
     uses: HashMap<Box<str>, EventUse, FixedHash>,
     segments: Vec<SegmentInfo>,
+    sources: Vec<SegmentSource>,
+    zone: Zone,
     digest: u64,
 }
 
@@ -108,7 +110,8 @@ impl Plan {
         let segments = infos(set, &rules);
         let digest = digest_of(set, &rules);
         let session = SessionPlan { rules: set.session.clone(), ended_ms: rules.sessions_ms() };
-        Ok(Self { rules, session, engagement, weights, uses, segments, digest })
+        let (sources, zone) = (set.segments.clone(), set.zone.clone());
+        Ok(Self { rules, session, engagement, weights, uses, segments, sources, zone, digest })
     }
 
     /// A number that is the same exactly for plans under which records look the same.
@@ -121,6 +124,17 @@ impl Plan {
     #[must_use]
     pub fn segments(&self) -> &[SegmentInfo] {
         &self.segments
+    }
+
+    /// The segments as they were written, in the order of their indices.
+    #[must_use]
+    pub fn sources(&self) -> &[SegmentSource] {
+        &self.sources
+    }
+
+    /// What the rules were compiled for.
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        setting(&self.zone, self.session.max_ms)
     }
 
     /// The index of a segment by its key.
@@ -151,6 +165,10 @@ impl Plan {
     pub(crate) fn cap(&self, weight: u16) -> usize {
         self.weights.get(usize::from(weight)).and_then(|w| w.cap).unwrap_or(0)
     }
+}
+
+fn setting(zone: &Zone, session_max_ms: i64) -> Setting<'_> {
+    Setting { scores: &SCORE_NAMES, zone, session_max_ms }
 }
 
 fn lay_out(set: &RuleSet) -> (Vec<PlannedWeight>, HashMap<Box<str>, EventUse, FixedHash>) {

@@ -10,7 +10,7 @@
 use crate::bucket;
 use crate::limits::DEADLINES_MAX;
 use crate::plan::{FORMAT_VERSION, Plan};
-use crate::segment::Touched;
+use crate::segment::{ExplainNode, Touched};
 use crate::session::Session;
 use crate::standing::{Cause, NEVER, Standing, With};
 use crate::state::State;
@@ -19,8 +19,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use sillage_model::{
-    Corrupt, EventTime, Fact, Membership, PersonKey, Profile, ReceiptMillis, SessionBrief,
-    Transition,
+    Corrupt, EventTime, Fact, Membership, PersonKey, Profile, ReceiptMillis, SegmentIndex,
+    SessionBrief, Transition,
 };
 
 /// One person.
@@ -158,6 +158,32 @@ impl Record {
     #[must_use]
     pub fn members(&self) -> &[Membership] {
         &self.standing.members
+    }
+
+    /// Since when the person is in a segment, and since when held out of it.
+    pub(crate) fn standing_in(
+        &self,
+        segment: SegmentIndex,
+    ) -> (Option<EventTime>, Option<EventTime>) {
+        let of = |list: &[Membership]| {
+            list.iter().find(|member| member.segment == segment).map(|member| member.entered_at)
+        };
+        (of(&self.standing.members), of(&self.standing.held_out))
+    }
+
+    /// The rules of a segment as trees, and whether its purpose was agreed to.
+    pub(crate) fn explain_rules(
+        &self,
+        plan: &Plan,
+        segment: SegmentIndex,
+        now: i64,
+        facts: &[Fact<'_>],
+    ) -> (ExplainNode, Option<ExplainNode>, Option<bool>) {
+        let state = self.state.as_of(plan, now, now, &mut Touched::default());
+        let with = With { plan, state: &state, clock: now, seed: self.seed };
+        let compiled = (plan.sources(), plan.setting());
+        self.standing
+            .look(with, |person| plan.rules.explain(compiled, segment, (person, now), facts))
     }
 
     /// How many sessions there were.

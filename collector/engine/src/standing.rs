@@ -145,6 +145,12 @@ impl Standing {
         self.wake_at = wakes.min().filter(|at| *at != NO_WAKE);
     }
 
+    /// Shows the person, as rules see one, to somebody.
+    pub(crate) fn look<T>(&self, with: With<'_>, show: impl FnOnce(&Person<'_>) -> T) -> T {
+        let raw = Cell::new(None);
+        show(&Person { with, state: with.state, standing: self, raw: &raw })
+    }
+
     /// Lets the person into a segment or out of it, whichever is the other.
     fn cross(
         &mut self,
@@ -264,7 +270,7 @@ pub(crate) struct With<'a> {
 }
 
 /// A person as the rules see one.
-struct Person<'a> {
+pub(crate) struct Person<'a> {
     with: With<'a>,
     state: &'a State,
     standing: &'a Standing,

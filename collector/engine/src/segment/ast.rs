@@ -247,6 +247,13 @@ impl TextTest {
     }
 }
 
+impl Aggregate {
+    /// Whether its value is how many events there are.
+    pub(super) fn counts_events(&self) -> bool {
+        self.function == Function::Count
+    }
+}
+
 impl Function {
     /// Every function, in the order in which documentation lists them.
     pub(super) const ALL: [Self; 17] = [

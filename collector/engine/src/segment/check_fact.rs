@@ -9,6 +9,7 @@ use super::parse_aggregate::joined;
 use super::subject::SessionField;
 use super::word;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 impl Check<'_> {
@@ -84,32 +85,45 @@ impl Check<'_> {
 
     /// A property of the event at hand.
     pub(super) fn property(&mut self, path: &Path, span: Span) -> Option<Property> {
-        let root = path.names[0].value.as_str();
-        let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
-        let rest = rest.join(".");
-        if rest.is_empty() {
-            let path = root.into();
-            return Some(Property { root: PropertyRoot::Props, path });
-        }
-        let fault = match root {
-            "context" => {
-                return Some(Property { root: PropertyRoot::Context, path: rest.into() });
-            }
-            "properties" => return Some(Property { root: PropertyRoot::Props, path: rest.into() }),
-            "item" => word::not_supported(path.names[0].span, root),
-            root if word::ROOTS.contains(&root) && root != "now" => {
-                let message = format!("`{root}.{rest}` is about the person, not about the event");
+        let property = property_of(path);
+        if property.is_none() {
+            let root = &path.names[0];
+            let whole = joined(path);
+            self.fault(if word::is_later_root(&root.value) {
+                word::not_supported(root.span, &root.value)
+            } else {
+                let message = format!("`{whole}` is about the person, not about the event");
                 let fault = Fault::new(span, message, "not a property of the event");
                 fault.help(format!(
-                    "test it outside `where`; a property of that name is `properties.{root}.{rest}`"
+                    "test it outside `where`; a property of that name is `properties.{whole}`"
                 ))
-            }
-            _ => {
-                return Some(Property { root: PropertyRoot::Props, path: joined(path).into() });
-            }
-        };
-        self.fault(fault);
-        None
+            });
+        }
+        property
+    }
+}
+
+/// The place in the context that a fact is read from.
+pub(super) fn context_place(path: &Path) -> Option<String> {
+    let root = path.names[0].value.as_str();
+    let (_, place) = word::CONTEXT_ROOTS.iter().find(|(name, _)| *name == root)?;
+    let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
+    Some(format!("{place}.{}", rest.join(".")))
+}
+
+/// The property of an event that a path names; `None` if it names none.
+pub(super) fn property_of(path: &Path) -> Option<Property> {
+    let root = path.names[0].value.as_str();
+    let rest: Vec<&str> = path.names[1..].iter().map(|name| name.value.as_str()).collect();
+    let rest = rest.join(".");
+    if rest.is_empty() {
+        return Some(Property { root: PropertyRoot::Props, path: root.into() });
+    }
+    match root {
+        "context" => Some(Property { root: PropertyRoot::Context, path: rest.into() }),
+        "properties" => Some(Property { root: PropertyRoot::Props, path: rest.into() }),
+        root if word::is_later_root(root) || word::ROOTS.contains(&root) && root != "now" => None,
+        _ => Some(Property { root: PropertyRoot::Props, path: joined(path).into() }),
     }
 }
 

@@ -75,6 +75,25 @@ impl Rules {
     }
 }
 
+/// The keys of segments that compile, with their numbers.
+pub(super) fn names_of(sources: &[SegmentSource]) -> BTreeMap<&str, SegmentIndex> {
+    index_keys(sources, &mut Vec::new())
+}
+
+/// The leaves of segments that compile, as a plan numbers them, for checking parts of their rules.
+pub(super) fn table_of<'a>(
+    sources: &[SegmentSource],
+    setting: Setting<'a>,
+    segments: &'a BTreeMap<&'a str, SegmentIndex>,
+) -> (Names<'a>, LeafTable) {
+    let names = Names { scores: setting.scores, segments };
+    let mut table = LeafTable::default();
+    for source in sources {
+        check(source, &names, &mut table, &mut Vec::new());
+    }
+    (names, table)
+}
+
 /// Reads and checks the rules of one segment.
 fn check(
     source: &SegmentSource,

@@ -8,6 +8,7 @@ use super::feature::LeafState;
 use super::leaf::LeafKind;
 use super::rules::{Rules, SegmentPlan};
 use super::subject::{SessionValue, Subject, Verdict};
+use alloc::string::String;
 use sillage_model::Value;
 
 /// An answer and the first instant at which it may be another; [`NEVER`] if none.
@@ -36,6 +37,25 @@ pub(super) struct Look<'a, S> {
     pub(super) rules: &'a Rules,
     pub(super) subject: &'a S,
     pub(super) now: i64,
+}
+
+impl Rules {
+    /// What a condition comes to that is no part of the plan.
+    pub(super) fn seen<S: Subject>(&self, node: &Node, subject: &S, now: i64) -> Seen {
+        Look { rules: self, subject, now }.node(node)
+    }
+
+    /// A value that is no part of the plan, in words, and until when it stands.
+    pub(super) fn read<S: Subject>(
+        &self,
+        operand: &Operand,
+        subject: &S,
+        now: i64,
+    ) -> (Option<String>, i64) {
+        let look = Look { rules: self, subject, now };
+        let (value, until) = look.read(operand);
+        (look.words(value), until)
+    }
 }
 
 impl Seen {
