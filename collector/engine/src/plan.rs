@@ -31,6 +31,7 @@ pub struct Plan {
     segments: Vec<SegmentInfo>,
     sources: Vec<SegmentSource>,
     zone: Zone,
+    raises_scores: bool,
     digest: u64,
 }
 
@@ -111,7 +112,21 @@ impl Plan {
         let digest = digest_of(set, &rules);
         let session = SessionPlan { rules: set.session.clone(), ended_ms: rules.sessions_ms() };
         let (sources, zone) = (set.segments.clone(), set.zone.clone());
-        Ok(Self { rules, session, engagement, weights, uses, segments, sources, zone, digest })
+        // A property that multiplies a weight may be negative.
+        let rises = |weight: &PlannedWeight| weight.weight >= 0.0 && weight.property.is_none();
+        let raises_scores = weights.iter().all(rises) && engagement.engaged_second >= 0.0;
+        Ok(Self {
+            rules,
+            session,
+            engagement,
+            weights,
+            uses,
+            segments,
+            sources,
+            zone,
+            raises_scores,
+            digest,
+        })
     }
 
     /// A number that is the same exactly for plans under which records look the same.
@@ -159,6 +174,11 @@ impl Plan {
     pub(crate) fn weights(&self, of: EventUse) -> impl Iterator<Item = (u16, &PlannedWeight)> {
         let (start, end) = of.weights;
         (start..end).zip(&self.weights[usize::from(start)..usize::from(end)])
+    }
+
+    /// Whether no event can lower a score.
+    pub(crate) fn only_raises_scores(&self) -> bool {
+        self.raises_scores
     }
 
     /// How many events a day count for the weight at a place.

@@ -314,7 +314,7 @@ impl Record {
         let mut touched = Touched::default();
         let touch = fold(&mut self.state, clock, &mut touched);
         if touch == Touch::Everything || self.standing.clock == NEVER {
-            touched.mark_all(plan.rules.order());
+            plan.rules.touch_all(&mut touched);
         }
         let with = With { plan, state: &self.state, clock, seed: self.seed };
         let cause = Cause::Fact(moment.at.min(clock));
@@ -339,7 +339,7 @@ impl Record {
     fn fire(&mut self, plan: &Plan, at: i64, out: &mut Vec<Transition>) {
         self.revision += 1;
         let mut touched = Touched::default();
-        self.standing.mark_due(at, &mut touched);
+        self.standing.mark_due(plan, at, &mut touched);
         let state = self.state.as_of(plan, at, self.standing.clock, &mut touched);
         let with = With { plan, state: &state, clock: at, seed: self.seed };
         self.standing.evaluate(with, &mut touched, Cause::Time, out);

@@ -86,10 +86,9 @@ impl Standing {
     }
 
     /// Marks the segments that must be evaluated at `now`.
-    pub(crate) fn mark_due(&self, now: i64, due: &mut Touched) {
-        for timing in self.timings.iter().filter(|timing| timing.wake_at <= now) {
-            due.mark(timing.segment);
-        }
+    pub(crate) fn mark_due(&self, plan: &Plan, now: i64, due: &mut Touched) {
+        let waking = self.timings.iter().filter(|timing| timing.wake_at <= now);
+        due.mark_all(waking.filter_map(|timing| plan.rules.place(timing.segment)));
     }
 
     /// Evaluates what was touched, and what refers to segments that thereby change.
@@ -107,10 +106,10 @@ impl Standing {
         let With { plan, state, clock, .. } = with;
         let raw = Cell::new(None);
         let (mut member, mut timing) = (Seek::default(), Seek::default());
-        for &segment in plan.rules.order() {
-            if !touched.contains(segment) {
-                continue;
-            }
+        let mut from = 0;
+        while let Some(place) = touched.next(from) {
+            from = usize::from(place) + 1;
+            let segment = plan.rules.order()[usize::from(place)];
             let person = Person { with, state, standing: self, raw: &raw };
             let held_out = plan.rules.is_held_out(segment, &person);
             let (list, seek) = if held_out {
@@ -119,6 +118,9 @@ impl Standing {
                 (&self.members, &mut member)
             };
             let position = seek.find(list, segment, |member| member.segment);
+            if !touched.matters(place, position.is_ok()) {
+                continue;
+            }
             let since = position.ok().map(|index| list[index].entered_at.0);
             let verdict = plan.rules.evaluate(segment, &person, clock, since);
             // A deadline that is not ahead would be fired for ever.
@@ -137,7 +139,7 @@ impl Standing {
                 let crossed = self.cross(segment, (position, held_out), at);
                 if !held_out {
                     out.push(crossed);
-                    touched.mark_all(plan.rules.dependents(segment));
+                    plan.rules.touch_dependents(segment, touched);
                 }
             }
         }

@@ -136,7 +136,7 @@ impl State {
             }
             FactKind::Identify => {
                 self.traits.get_or_insert_default().fold(fact.at.0, tie_of(fact), fact.props);
-                touched.mark_all(plan.rules.read_by_traits());
+                plan.rules.touch_traits(touched);
                 self.fold_features(plan, fact, touched);
             }
             FactKind::Group => {
@@ -159,7 +159,7 @@ impl State {
         if fact.at.0 >= self.receipt_max.saturating_sub(plan.session.lateness_ms) {
             let atom = Atom::of(fact, tie, view, uses);
             if self.device(fact.device).fold(&plan.session, &atom) {
-                touched.mark_all(plan.rules.read_by_session());
+                plan.rules.touch_session(touched);
             }
         }
         let horizons = self.horizons(plan);
@@ -182,7 +182,7 @@ impl State {
             is_scored = true;
         }
         if is_scored {
-            touched.mark_all(plan.rules.read_by_score());
+            plan.rules.touch_score(plan.only_raises_scores(), touched);
         }
         self.fold_features(plan, fact, touched);
     }

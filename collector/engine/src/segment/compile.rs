@@ -11,6 +11,7 @@ use super::limits::{
     PERSON_BYTES_MAX, SEGMENT_KEY_BYTES_MAX, SEGMENTS_MAX, WINDOW_ENTRIES_MIN, WINDOW_MS_MAX,
 };
 use super::parse::parse;
+use super::reads::{Reader, Reads};
 use super::rules::{Class, Route, RuleInfo, Rules, SegmentPlan};
 use crate::rules::{SegmentSource, Zone};
 use alloc::boxed::Box;
@@ -287,22 +288,30 @@ fn assemble(
     table: LeafTable,
     (order, setting): (Vec<SegmentIndex>, Setting<'_>),
 ) -> Rules {
-    let mut readers = alloc::vec![Vec::new(); table.leaves.len()];
+    let mut places = alloc::vec![0; checked.len()];
+    for (place, segment) in (0..).zip(&order) {
+        places[usize::from(segment.0)] = place;
+    }
+    let leaves: Vec<Leaf> = table.leaves.iter().map(|draft| draft.leaf.clone()).collect();
+    let mut readers = alloc::vec![Vec::new(); leaves.len()];
+    let mut read_by_score = Vec::new();
     let mut dependents = alloc::vec![Vec::new(); checked.len()];
-    for (index, rule) in checked.iter().enumerate() {
-        for &leaf in &rule.found.leaves {
-            readers[usize::from(leaf)].push(segment_index(index));
+    for ((rule, source), &place) in checked.iter().zip(sources).zip(&places) {
+        let reads = reads(rule, source, &leaves);
+        for (leaf, read) in reads.leaves {
+            readers[usize::from(leaf)].push(Reader { place, read });
         }
+        read_by_score.extend(reads.score.map(|read| Reader { place, read }));
         for needed in needed(rule) {
-            dependents[needed].push(segment_index(index));
+            dependents[needed].push(place);
         }
     }
-    let reading = |reads: fn(&Found) -> bool| -> Vec<SegmentIndex> {
-        let all = checked.iter().enumerate();
-        all.filter(|(_, rule)| reads(&rule.found)).map(|(i, _)| segment_index(i)).collect()
+    let reading = |reads: fn(&Found) -> bool| -> Vec<u16> {
+        let all = checked.iter().zip(&places);
+        all.filter(|(rule, _)| reads(&rule.found)).map(|(_, place)| *place).collect()
     };
-    let (session, score) = (reading(|f| f.reads_session), reading(|f| f.reads_score));
-    let traits = reading(|f| f.reads_traits);
+    let (read_by_session, read_by_traits) =
+        (reading(|f| f.reads_session), reading(|f| f.reads_traits));
     let digest = digest(sources, &checked, &table.leaves);
     let infos = checked.iter().map(|rule| info(&rule.found, &table.leaves)).collect();
     let sessions_ms = checked.iter().map(|rule| rule.found.sessions_ms).max().unwrap_or(0);
@@ -318,7 +327,6 @@ fn assemble(
         dependents,
     };
     let segments = checked.into_iter().zip(dependents).zip(sources).map(planned).collect();
-    let leaves: Vec<Leaf> = table.leaves.into_iter().map(|draft| draft.leaf).collect();
     Rules {
         leaves,
         readers,
@@ -332,11 +340,26 @@ fn assemble(
         segments,
         infos,
         order,
-        read_by_session: session,
-        read_by_score: score,
-        read_by_traits: traits,
+        places,
+        read_by_session,
+        read_by_score,
+        read_by_traits,
         digest,
     }
+}
+
+/// What a segment's rules read, and how they turn with it.
+fn reads(rule: &Checked, source: &SegmentSource, leaves: &[Leaf]) -> Reads {
+    let mut reads = Reads::default();
+    reads.of(&rule.when, false, leaves);
+    for other in rule.exit.iter().chain(&rule.consent) {
+        reads.of(other, false, leaves);
+    }
+    // Then a membership is not simply what the rule says.
+    if rule.exit.is_some() || rule.consent.is_some() || source.min_stay_ms > 0 || source.holdout > 0 {
+        reads.blur();
+    }
+    reads
 }
 
 /// A hash of everything that decides what is kept and who is a member.

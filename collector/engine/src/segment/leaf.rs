@@ -12,6 +12,7 @@ use super::hash::hash_bytes;
 use super::limits::{
     SEQUENCE_ENTRIES_MAX, TEXT_ENTRIES_MAX, TEXT_VALUE_BYTES_MAX, WINDOW_ENTRIES_MAX,
 };
+use super::reads::Change;
 use super::sequence::SequencePlan;
 use crate::rules::Zone;
 use alloc::boxed::Box;
@@ -97,28 +98,28 @@ enum Input<'a> {
 }
 
 impl Leaf {
-    /// Takes an event in; says whether the state changed. The features are pruned at `clock`.
+    /// Takes an event in; says what that did. The features are pruned at `clock`.
     pub(super) fn fold(
         &self,
         index: u16,
         features: &mut Features,
         entry: Entry<'_>,
         clock: i64,
-    ) -> bool {
+    ) -> Change {
         let stale_from = self.retain_ms.map_or(i64::MAX, |ms| entry.at.saturating_add(ms));
         if stale_from <= clock {
-            return false;
+            return Change::Nothing;
         }
-        let Some(input) = self.input(&entry) else { return false };
+        let Some(input) = self.input(&entry) else { return Change::Nothing };
         features.stale_from = features.stale_from.min(stale_from);
         match features.position(index) {
             Ok(place) => self.update(&mut features.leaves[place].1, entry, input),
             Err(place) => match self.start(entry, input) {
                 Some(state) => {
                     features.leaves.insert(place, (index, state));
-                    true
+                    self.grown(1)
                 }
-                None => false,
+                None => Change::Nothing,
             },
         }
     }
@@ -189,71 +190,92 @@ impl Leaf {
     }
 
     /// Adds one event to a state. A state of another kind than the leaf's is left alone.
-    fn update(&self, state: &mut LeafState, entry: Entry<'_>, input: Input<'_>) -> bool {
+    fn update(&self, state: &mut LeafState, entry: Entry<'_>, input: Input<'_>) -> Change {
         let Entry { at, tie, .. } = entry;
         match (state, input) {
             (LeafState::Counter(count), _) => {
                 *count += 1;
-                true
+                self.grown(usize::try_from(*count).unwrap_or(usize::MAX))
             }
-            (LeafState::Latest(time), _) => raise(time, at),
-            (LeafState::Times(times), _) => insert_bounded(times, at, self.keep(), i64::cmp),
-            (LeafState::Earliest(time), _) => lower(time, at),
+            (LeafState::Latest(time), _) => {
+                let before = *time;
+                let changed = raise(time, at);
+                if changed { Change::Refreshed { before, entries: 1 } } else { Change::Nothing }
+            }
+            (LeafState::Times(times), _) => {
+                let changed = insert_bounded(times, at, self.keep(), i64::cmp);
+                if changed { self.grown(times.len()) } else { Change::Nothing }
+            }
+            (LeafState::Earliest(time), _) => other(lower(time, at)),
             (LeafState::Sum { count, micros }, Input::Number(n)) => {
                 *count += 1;
                 *micros = micros.plus(to_micros(n));
-                true
+                Change::Other
             }
             (LeafState::Extremes { min, max }, Input::Number(n)) => {
                 let changed = n < *min || n > *max;
                 (*min, *max) = (min.min(n), max.max(n));
-                changed
+                other(changed)
             }
             (LeafState::Numbers(list), Input::Number(value)) => {
                 let entry = NumberAt { at, tie, value };
-                insert_bounded(list, entry, self.keep(), NumberAt::order)
+                other(insert_bounded(list, entry, self.keep(), NumberAt::order))
             }
             (LeafState::Distinct(list), Input::Hash(hash)) => {
-                if let Some(place) = list.iter().position(|held| held.hash == hash) {
+                let mut known = None;
+                if let Some(place) = list.iter().rposition(|held| held.hash == hash) {
                     if list[place].at >= at {
-                        return false;
+                        return Change::Nothing;
                     }
-                    list.remove(place);
+                    known = Some(list.remove(place).at);
                 }
-                insert_bounded(list, HashAt { at, hash }, self.keep(), HashAt::cmp)
+                let changed = insert_bounded(list, HashAt { at, hash }, self.keep(), HashAt::cmp);
+                match (changed, known) {
+                    (false, _) => Change::Nothing,
+                    (true, Some(before)) => Change::Refreshed { before, entries: list.len() },
+                    (true, None) => self.grown(list.len()),
+                }
             }
             (LeafState::Value(held), Input::Value(value)) => {
                 let replaces = held.order(at, tie, value) == self.gives_way();
                 if replaces && let Some(value) = Kept::of(value) {
                     **held = ValueAt { at, tie, value };
                 }
-                replaces
+                other(replaces)
             }
             (LeafState::Values(list), Input::Value(value)) => {
                 let smallest = list.first().map(|held| held.order(at, tie, value));
                 if list.len() >= self.keep() && smallest != Some(Ordering::Less) {
-                    return false;
+                    return Change::Nothing;
                 }
-                let Some(value) = Kept::of(value) else { return false };
-                insert_bounded(list, ValueAt { at, tie, value }, self.keep(), order_values_at)
+                let Some(value) = Kept::of(value) else { return Change::Nothing };
+                let held = ValueAt { at, tie, value };
+                other(insert_bounded(list, held, self.keep(), order_values_at))
             }
             (LeafState::Log(list), Input::Log { device, value }) => {
                 let value = value.and_then(Kept::of);
                 let entry_at = LogAt { at, tie, device, value };
                 let changed = insert_bounded(list, entry_at, self.keep(), LogAt::order);
                 self.drop_sessions_past(list, entry.with.session_max_ms);
-                changed
+                other(changed)
             }
             (state @ LeafState::Steps(_), Input::Step { key, steps }) => {
                 self.add_step(state, StepAt { at, key, steps })
             }
-            _ => false,
+            _ => Change::Nothing,
         }
     }
 
+    /// The change of a leaf that has so many entries now. One whose list is full may have lost an
+    /// entry to it.
+    fn grown(&self, entries: usize) -> Change {
+        let is_full = self.is_capped() && entries >= self.keep();
+        if is_full { Change::Other } else { Change::Added(entries) }
+    }
+
     /// Adds a step and sees whether the sequence happened for good.
-    fn add_step(&self, state: &mut LeafState, step: StepAt) -> bool {
-        let LeafState::Steps(list) = state else { return false };
+    fn add_step(&self, state: &mut LeafState, step: StepAt) -> Change {
+        let LeafState::Steps(list) = state else { return Change::Nothing };
         let place = list.partition_point(|held| (held.at, held.key) < (step.at, step.key));
         let changed = match list.get_mut(place) {
             Some(held) if (held.at, held.key) == (step.at, step.key) => {
@@ -263,10 +285,12 @@ impl Leaf {
             }
             _ => insert_bounded(list, step, self.keep(), StepAt::cmp),
         };
-        if changed {
-            self.latch(state);
+        if !changed {
+            return Change::Nothing;
         }
-        changed
+        let change = self.grown(list.len());
+        self.latch(state);
+        change
     }
 
     /// Forgets how a sequence happened that nothing undoes.
@@ -504,6 +528,10 @@ fn forget<T>(list: &mut Vec<T>, limit: i64, at: impl Fn(&T) -> i64) -> Option<i6
 
 fn order_values_at(a: &ValueAt, b: &ValueAt) -> Ordering {
     a.order(b.at, b.tie, b.value.plain())
+}
+
+fn other(changed: bool) -> Change {
+    if changed { Change::Other } else { Change::Nothing }
 }
 
 fn raise(time: &mut i64, at: i64) -> bool {

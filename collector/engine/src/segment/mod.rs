@@ -73,6 +73,7 @@ mod look_leaf;
 mod parse;
 mod parse_aggregate;
 mod parse_sequence;
+mod reads;
 mod rules;
 mod sequence;
 mod subject;

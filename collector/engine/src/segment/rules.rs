@@ -5,7 +5,8 @@ use super::hash::FixedHash;
 use super::leaf::{Entry, Leaf, With};
 use super::look::Look;
 use super::subject::{Subject, Verdict};
-use super::touched::Touched;
+use super::reads::{Change, Reader};
+use super::touched::{Matters, Touched};
 use crate::rules::Zone;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,8 +18,8 @@ use sillage_model::{Map, SegmentIndex};
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(super) leaves: Vec<Leaf>,
-    /// The segments that read each leaf.
-    pub(super) readers: Vec<Vec<SegmentIndex>>,
+    /// The rules that read each leaf.
+    pub(super) readers: Vec<Vec<Reader>>,
     pub(super) predicates: Vec<Node>,
     /// What an event of this name reaches, `"*"` included.
     pub(super) routes: HashMap<Box<str>, Vec<Route>, FixedHash>,
@@ -33,9 +34,11 @@ pub(crate) struct Rules {
     pub(super) segments: Vec<SegmentPlan>,
     pub(super) infos: Vec<RuleInfo>,
     pub(super) order: Vec<SegmentIndex>,
-    pub(super) read_by_session: Vec<SegmentIndex>,
-    pub(super) read_by_score: Vec<SegmentIndex>,
-    pub(super) read_by_traits: Vec<SegmentIndex>,
+    /// The place of each segment in that order.
+    pub(super) places: Vec<u16>,
+    pub(super) read_by_session: Vec<u16>,
+    pub(super) read_by_score: Vec<Reader>,
+    pub(super) read_by_traits: Vec<u16>,
     pub(super) digest: u64,
 }
 
@@ -57,7 +60,8 @@ pub(super) struct SegmentPlan {
     pub(super) min_stay_ms: i64,
     /// Who has a place below the first under the second is held out.
     pub(super) holdout: Option<(u16, Box<str>)>,
-    pub(super) dependents: Vec<SegmentIndex>,
+    /// The places of those that refer to it.
+    pub(super) dependents: Vec<u16>,
 }
 
 /// What a rule costs and how exact it is.
@@ -133,24 +137,38 @@ impl Rules {
         &self.order
     }
 
-    /// The segments that refer to this one, to be evaluated again when it changes.
-    pub(crate) fn dependents(&self, segment: SegmentIndex) -> &[SegmentIndex] {
-        self.segments.get(usize::from(segment.0)).map_or(&[], |plan| &plan.dependents)
+    /// The place of a segment in that order.
+    pub(crate) fn place(&self, segment: SegmentIndex) -> Option<u16> {
+        self.places.get(usize::from(segment.0)).copied()
     }
 
-    /// The segments that read `session.*`.
-    pub(crate) fn read_by_session(&self) -> &[SegmentIndex] {
-        &self.read_by_session
+    /// Marks everything.
+    pub(crate) fn touch_all(&self, touched: &mut Touched) {
+        touched.mark_all(self.places.iter().copied());
     }
 
-    /// The segments that read `score.*`.
-    pub(crate) fn read_by_score(&self) -> &[SegmentIndex] {
-        &self.read_by_score
+    /// Marks the segments that refer to this one.
+    pub(crate) fn touch_dependents(&self, segment: SegmentIndex, touched: &mut Touched) {
+        let plan = self.segments.get(usize::from(segment.0));
+        touched.mark_all(plan.into_iter().flat_map(|plan| plan.dependents.iter().copied()));
     }
 
-    /// The segments that read `trait.*`.
-    pub(crate) fn read_by_traits(&self) -> &[SegmentIndex] {
-        &self.read_by_traits
+    /// Marks the segments that read `session.*`.
+    pub(crate) fn touch_session(&self, touched: &mut Touched) {
+        touched.mark_all(self.read_by_session.iter().copied());
+    }
+
+    /// Marks the segments that read `trait.*`.
+    pub(crate) fn touch_traits(&self, touched: &mut Touched) {
+        touched.mark_all(self.read_by_traits.iter().copied());
+    }
+
+    /// Marks the segments that read `score.*`; `rose` if nothing can have lowered it.
+    pub(crate) fn touch_score(&self, rose: bool, touched: &mut Touched) {
+        for reader in &self.read_by_score {
+            let matters = if rose { reader.read.matters() } else { Matters::Always };
+            touched.mark(reader.place, matters);
+        }
     }
 
     /// Folds an event into a person's features and marks the segments that read what changed.
@@ -197,8 +215,14 @@ impl Rules {
         (receipt_max, touched): (i64, &mut Touched),
     ) {
         let place = usize::from(index);
-        if self.leaves[place].fold(index, features, entry, receipt_max) {
-            touched.mark_all(&self.readers[place]);
+        let change = self.leaves[place].fold(index, features, entry, receipt_max);
+        if change == Change::Nothing {
+            return;
+        }
+        for reader in &self.readers[place] {
+            if let Some(matters) = reader.matters(change, receipt_max) {
+                touched.mark(reader.place, matters);
+            }
         }
     }
 

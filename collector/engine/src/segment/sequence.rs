@@ -72,10 +72,14 @@ struct Way {
 const NEVER: i64 = i64::MAX;
 
 impl SequencePlan {
+    /// Whether no event can undo it.
+    pub(super) fn only_rises(&self) -> bool {
+        self.chain.iter().all(|link| link.forbidden == 0) && self.tail.is_empty()
+    }
+
     /// Whether it can be forgotten how it happened, once it has: nothing undoes it.
     pub(super) fn latches(&self) -> bool {
-        let is_free = self.chain.iter().all(|link| link.forbidden == 0);
-        is_free && self.tail.is_empty() && self.window_ms.is_none()
+        self.only_rises() && self.window_ms.is_none()
     }
 
     /// Whether it happened as of `now`, and until when that answer holds by time alone. The entries
