@@ -313,8 +313,10 @@ impl Record {
         self.fire_until(plan, clock, told);
         let mut touched = Touched::default();
         let touch = fold(&mut self.state, clock, &mut touched);
-        if touch == Touch::Everything || self.standing.clock == NEVER {
+        if touch == Touch::Everything {
             plan.rules.touch_all(&mut touched);
+        } else if self.standing.clock == NEVER {
+            plan.rules.touch_unprompted(&mut touched);
         }
         let with = With { plan, state: &self.state, clock, seed: self.seed };
         let cause = Cause::Fact(moment.at.min(clock));

@@ -104,13 +104,13 @@ impl Standing {
             return;
         }
         let With { plan, state, clock, .. } = with;
-        let raw = Cell::new(None);
+        let cache = &Cache::default();
         let (mut member, mut timing) = (Seek::default(), Seek::default());
         let mut from = 0;
         while let Some(place) = touched.next(from) {
             from = usize::from(place) + 1;
             let segment = plan.rules.order()[usize::from(place)];
-            let person = Person { with, state, standing: self, raw: &raw };
+            let person = Person { with, state, standing: self, cache };
             let held_out = plan.rules.is_held_out(segment, &person);
             let (list, seek) = if held_out {
                 (&self.held_out, &mut Seek::default())
@@ -149,8 +149,8 @@ impl Standing {
 
     /// Shows the person, as rules see one, to somebody.
     pub(crate) fn look<T>(&self, with: With<'_>, show: impl FnOnce(&Person<'_>) -> T) -> T {
-        let raw = Cell::new(None);
-        show(&Person { with, state: with.state, standing: self, raw: &raw })
+        let cache = &Cache::default();
+        show(&Person { with, state: with.state, standing: self, cache })
     }
 
     /// Lets the person into a segment or out of it, whichever is the other.
@@ -276,8 +276,14 @@ pub(crate) struct Person<'a> {
     with: With<'a>,
     state: &'a State,
     standing: &'a Standing,
-    /// The raw sum of the score at `clock`, once it was asked for.
-    raw: &'a Cell<Option<f64>>,
+    cache: &'a Cache,
+}
+
+/// The score at the clock, once it was asked for: its raw sum, and as it is shown.
+#[derive(Debug, Default)]
+struct Cache {
+    raw: Cell<Option<f64>>,
+    shown: Cell<Option<f64>>,
 }
 
 impl Person<'_> {
@@ -286,8 +292,8 @@ impl Person<'_> {
         if now != self.with.clock {
             return compute();
         }
-        let raw = self.raw.get().unwrap_or_else(compute);
-        self.raw.set(Some(raw));
+        let raw = self.cache.raw.get().unwrap_or_else(compute);
+        self.cache.raw.set(Some(raw));
         raw
     }
 }
@@ -326,7 +332,13 @@ impl Subject for Person<'_> {
 
     fn score(&self, index: usize, now: i64) -> f64 {
         debug_assert_eq!(index, 0);
-        self.with.plan.engagement.shown(self.raw_score(now))
+        let shown = || self.with.plan.engagement.shown(self.raw_score(now));
+        if now != self.with.clock {
+            return shown();
+        }
+        let score = self.cache.shown.get().unwrap_or_else(shown);
+        self.cache.shown.set(Some(score));
+        score
     }
 
     fn score_next_crossing(&self, index: usize, threshold: f64, now: i64) -> Option<i64> {

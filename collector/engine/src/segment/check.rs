@@ -43,6 +43,8 @@ pub(super) struct Found {
     pub(super) reads_session: bool,
     pub(super) reads_score: bool,
     pub(super) reads_traits: bool,
+    /// Whether it asks for the person's place under a salt, or for the time.
+    pub(super) looks_at_who: bool,
     /// Whether the answer can change without an event.
     pub(super) moves: bool,
     /// How far back ends of sessions are asked for, in milliseconds.
@@ -379,7 +381,10 @@ impl<'a> Check<'a> {
                 self.found.sessions_ms = self.found.sessions_ms.max(within_ms.unwrap_or(0));
                 Some((Operand::Sessions(*within_ms), Type::Number))
             }
-            Kind::Bucket(salt) => Some((Operand::Bucket(salt.as_str().into()), Type::Number)),
+            Kind::Bucket(salt) => {
+                self.found.looks_at_who = true;
+                Some((Operand::Bucket(salt.as_str().into()), Type::Number))
+            }
             _ => {
                 let message = "a condition is true or false and is not compared";
                 let fault = Fault::new(expr.span, message, "a condition, not a value");

@@ -55,6 +55,7 @@ impl Check<'_> {
             }
             "now" if rest.is_empty() => {
                 self.found.moves = true;
+                self.found.looks_at_who = true;
                 return Some((Operand::Now, Type::Number));
             }
             "now" => Fault::new(span, "`now` is an instant and has no parts", "not a fact"),

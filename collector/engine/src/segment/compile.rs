@@ -11,6 +11,7 @@ use super::limits::{
     PERSON_BYTES_MAX, SEGMENT_KEY_BYTES_MAX, SEGMENTS_MAX, WINDOW_ENTRIES_MIN, WINDOW_MS_MAX,
 };
 use super::parse::parse;
+use super::predicates::Predicates;
 use super::reads::{Reader, Reads};
 use super::rules::{Class, Route, RuleInfo, Rules, SegmentPlan};
 use crate::rules::{SegmentSource, Zone};
@@ -324,13 +325,14 @@ fn assemble(
         min_stay_ms: source.min_stay_ms,
         holdout: (source.holdout > 0)
             .then(|| (source.holdout, format!("holdout:{}", source.key).into())),
+        looks_at_who: rule.found.looks_at_who,
         dependents,
     };
     let segments = checked.into_iter().zip(dependents).zip(sources).map(planned).collect();
-    Rules {
+    let mut rules = Rules {
         leaves,
         readers,
-        predicates: table.predicates,
+        predicates: Predicates::new(table.predicates),
         routes,
         any,
         every,
@@ -341,11 +343,14 @@ fn assemble(
         infos,
         order,
         places,
+        unprompted: Vec::new(),
         read_by_session,
         read_by_score,
         read_by_traits,
         digest,
-    }
+    };
+    rules.unprompted = rules.unprompted();
+    rules
 }
 
 /// What a segment's rules read, and how they turn with it.

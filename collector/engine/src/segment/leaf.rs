@@ -3,7 +3,7 @@
 //! Rules that ask for the same thing share its leaf; it keeps as much as the most demanding of them
 //! needs. Reading the state back is in `look`.
 use super::ast::Events;
-use super::condition::{EventValues, Node, Plain, Property};
+use super::condition::{EventValues, Plain, Property};
 use super::feature::{
     Features, HashAt, Kept, LeafState, LogAt, Micros, NumberAt, StepAt, ValueAt, insert_bounded,
     keep_latest, rank, to_micros,
@@ -12,6 +12,7 @@ use super::hash::hash_bytes;
 use super::limits::{
     SEQUENCE_ENTRIES_MAX, TEXT_ENTRIES_MAX, TEXT_VALUE_BYTES_MAX, WINDOW_ENTRIES_MAX,
 };
+use super::predicates::Asked;
 use super::reads::Change;
 use super::sequence::SequencePlan;
 use crate::rules::Zone;
@@ -75,13 +76,13 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     pub(super) device: &'a str,
     pub(super) values: EventValues<'a>,
+    pub(super) asked: &'a Asked<'a>,
     pub(super) with: With<'a>,
 }
 
 /// What leaves look things up in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct With<'a> {
-    pub(super) predicates: &'a [Node],
     pub(super) zone: &'a Zone,
     pub(super) session_max_ms: i64,
 }
@@ -484,8 +485,7 @@ impl SequencePlan {
                 Events::Named(names) => names.iter().any(|name| name == entry.name),
                 Events::Any | Events::Every => true,
             };
-            let predicate = test.predicate.map(|index| &entry.with.predicates[usize::from(index)]);
-            if named && predicate.is_none_or(|predicate| predicate.accepts(entry.values)) {
+            if named && test.predicate.is_none_or(|predicate| entry.asked.accepts(predicate)) {
                 steps |= 1 << place;
             }
         }

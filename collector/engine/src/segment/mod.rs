@@ -51,6 +51,7 @@
 //! - Windowed `count`, and `distinct`, compare with a number written in the rule: it decides how
 //!   many entries are kept.
 mod ast;
+mod blank;
 mod canonical;
 mod check;
 mod check_aggregate;
@@ -73,6 +74,7 @@ mod look_leaf;
 mod parse;
 mod parse_aggregate;
 mod parse_sequence;
+mod predicates;
 mod reads;
 mod rules;
 mod sequence;

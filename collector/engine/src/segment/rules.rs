@@ -5,6 +5,7 @@ use super::hash::FixedHash;
 use super::leaf::{Entry, Leaf, With};
 use super::look::Look;
 use super::subject::{Subject, Verdict};
+use super::predicates::Predicates;
 use super::reads::{Change, Reader};
 use super::touched::{Matters, Touched};
 use crate::rules::Zone;
@@ -20,7 +21,7 @@ pub(crate) struct Rules {
     pub(super) leaves: Vec<Leaf>,
     /// The rules that read each leaf.
     pub(super) readers: Vec<Vec<Reader>>,
-    pub(super) predicates: Vec<Node>,
+    pub(super) predicates: Predicates,
     /// What an event of this name reaches, `"*"` included.
     pub(super) routes: HashMap<Box<str>, Vec<Route>, FixedHash>,
     /// What an event of any other name reaches.
@@ -36,6 +37,8 @@ pub(crate) struct Rules {
     pub(super) order: Vec<SegmentIndex>,
     /// The place of each segment in that order.
     pub(super) places: Vec<u16>,
+    /// The places of the rules that a first event must look at whatever it touches.
+    pub(super) unprompted: Vec<u16>,
     pub(super) read_by_session: Vec<u16>,
     pub(super) read_by_score: Vec<Reader>,
     pub(super) read_by_traits: Vec<u16>,
@@ -60,6 +63,8 @@ pub(super) struct SegmentPlan {
     pub(super) min_stay_ms: i64,
     /// Who has a place below the first under the second is held out.
     pub(super) holdout: Option<(u16, Box<str>)>,
+    /// Whether its rules ask for the person's place under a salt, or for the time.
+    pub(super) looks_at_who: bool,
     /// The places of those that refer to it.
     pub(super) dependents: Vec<u16>,
 }
@@ -142,6 +147,12 @@ impl Rules {
         self.places.get(usize::from(segment.0)).copied()
     }
 
+    /// Marks what must be looked at when somebody appears. What else holds is touched by what the
+    /// first event brings.
+    pub(crate) fn touch_unprompted(&self, touched: &mut Touched) {
+        touched.mark_all(self.unprompted.iter().copied());
+    }
+
     /// Marks everything.
     pub(crate) fn touch_all(&self, touched: &mut Touched) {
         touched.mark_all(self.places.iter().copied());
@@ -189,7 +200,8 @@ impl Rules {
         self.prune(features, receipt_max);
         let &FoldEvent { at, tie, name, device, .. } = event;
         let values = EventValues { props: event.props, context: event.context };
-        let entry = Entry { at, tie, name, device, values, with: self.with() };
+        let asked = &self.predicates.ask(values);
+        let entry = Entry { at, tie, name, device, values, asked, with: self.with() };
         if !event.is_activity {
             for &index in &self.every {
                 self.fold_leaf(index, features, entry, (receipt_max, touched));
@@ -197,8 +209,7 @@ impl Rules {
             return;
         }
         for route in self.routes.get(event.name).unwrap_or(&self.any) {
-            let predicate = route.predicate.map(|index| &self.predicates[usize::from(index)]);
-            if predicate.is_some_and(|predicate| !predicate.accepts(values)) {
+            if route.predicate.is_some_and(|predicate| !asked.accepts(predicate)) {
                 continue;
             }
             for &index in &route.leaves {
@@ -227,8 +238,7 @@ impl Rules {
     }
 
     fn with(&self) -> With<'_> {
-        let (zone, session_max_ms) = (&self.zone, self.session_max_ms);
-        With { predicates: &self.predicates, zone, session_max_ms }
+        With { zone: &self.zone, session_max_ms: self.session_max_ms }
     }
 
     /// How far back rules ask for ends of sessions, in milliseconds; 0 if none does.
