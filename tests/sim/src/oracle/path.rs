@@ -1,0 +1,177 @@
+//! How persons came to be where they are: replays, fact by fact and instant by instant, what
+//! segments with an exit or a shortest stay made of them.
+use super::eval::{Question, Standing};
+use super::event::Event;
+use super::identity::People;
+use super::rule::Segment;
+use super::waits::Waits;
+use super::{Person, Rules};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Follows everybody through the facts as they arrive and the time as it passes.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    rules: &'a Rules,
+    people: People<'a>,
+    walkers: BTreeMap<String, Walker>,
+    waits: Waits,
+}
+
+/// One person on the way.
+#[derive(Debug, Default)]
+struct Walker {
+    clock: Option<i64>,
+    standing: Standing,
+    left_at: BTreeMap<String, i64>,
+    /// How the person stood from each moment on.
+    past: Vec<(i64, Standing)>,
+    doubtful: bool,
+}
+
+/// Why something is looked at; it decides the stamp of what comes of it.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    Fact(i64),
+    Time,
+}
+
+impl<'a> Walk<'a> {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(rules: &'a Rules) -> Self {
+        let mut waits = Waits::default();
+        for segment in rules.segments.iter().filter(|s| s.has_memory()) {
+            waits.add(Waits::of_segment(segment, rules));
+        }
+        Self { rules, people: People::default(), walkers: BTreeMap::new(), waits }
+    }
+
+    /// Takes one arrival in.
+    pub fn deliver(&mut self, event: &'a Event) {
+        if !self.has_memory() || !self.people.is_new(event) {
+            return;
+        }
+        let owner = self.people.owner(&event.subject());
+        self.pass(&owner, event.received);
+        self.people.take(event, self.rules.lateness_ms);
+        self.look(&owner, event.received, Cause::Fact(event.at));
+        if let Some((device, person)) = self.people.new_link(event) {
+            let device = format!("a:{device}");
+            let newest = self.people.newest.get(&device).copied().unwrap_or(i64::MIN);
+            self.walkers.remove(&device);
+            self.pass(&person, event.received.max(newest));
+            self.people.unite(event);
+            self.look(&person, event.received, Cause::Fact(event.received));
+        }
+    }
+
+    /// Lets time pass for everybody.
+    pub fn advance(&mut self, now: i64) {
+        let owners: Vec<String> = self.walkers.keys().cloned().collect();
+        owners.iter().for_each(|owner| self.pass(owner, now));
+    }
+
+    /// How a person stood at an instant, all facts so far and their receipts given.
+    #[must_use]
+    pub fn standing(&self, owner: &str, now: i64) -> Standing {
+        let past = self.walkers.get(owner).map_or(&[][..], |walker| walker.past.as_slice());
+        let last = past.iter().rev().find(|(from, _)| *from <= now);
+        last.map(|(_, standing)| standing.clone()).unwrap_or_default()
+    }
+
+    /// Whether rounding alone may have decided something on the person's way.
+    #[must_use]
+    pub fn is_doubtful(&self, owner: &str) -> bool {
+        self.waits.others || self.walkers.get(owner).is_some_and(|walker| walker.doubtful)
+    }
+
+    fn has_memory(&self) -> bool {
+        self.rules.segments.iter().any(Segment::has_memory)
+    }
+
+    /// Looks at the person at every instant up to `to` at which something may change.
+    fn pass(&mut self, owner: &str, to: i64) {
+        let walker = self.walkers.entry(owner.to_owned()).or_default();
+        let Some(from) = walker.clock else {
+            walker.clock = Some(to);
+            return;
+        };
+        let mut ahead = self.instants(owner, from, to);
+        while let Some(instant) = ahead.pop_first() {
+            self.look(owner, instant, Cause::Time);
+            // Whoever came in now may leave after the shortest stay.
+            ahead.extend(self.ends_of_stay(owner).filter(|at| *at > instant && *at <= to));
+        }
+        let walker = self.walkers.entry(owner.to_owned()).or_default();
+        walker.clock = Some(from.max(to));
+    }
+
+    fn instants(&self, owner: &str, from: i64, to: i64) -> BTreeSet<i64> {
+        let mut found: BTreeSet<i64> = self.ends_of_stay(owner).collect();
+        for owned in self.people.events.get(owner).into_iter().flatten() {
+            let at = owned.event.at;
+            found.insert(at);
+            found.extend(self.waits.spans.iter().flat_map(|span| [at + span, at + span + 1]));
+        }
+        found.extend(self.waits.instants.iter().flat_map(|at| [*at, at + 1]));
+        found.retain(|at| from < *at && *at <= to);
+        if self.waits.midnights {
+            found.extend(self.rules.zone.midnights(from, to));
+        }
+        found
+    }
+
+    fn ends_of_stay(&self, owner: &str) -> impl Iterator<Item = i64> {
+        let standing = self.walkers.get(owner).map(|w| w.standing.clone()).unwrap_or_default();
+        let end =
+            |(key, entered_at): (String, i64)| entered_at + self.rules.segment(&key).min_stay_ms;
+        standing.into_iter().map(end).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Asks all segments with a memory, in their order, at an instant or, of a fact, at the moment
+    /// of its receipt.
+    fn look(&mut self, owner: &str, moment: i64, cause: Cause) {
+        let walker = self.walkers.entry(owner.to_owned()).or_default();
+        let now = walker.clock.map_or(moment, |clock| clock.max(moment));
+        walker.clock = Some(now);
+        let stamp = match cause {
+            Cause::Fact(at) => at.min(now),
+            Cause::Time => now,
+        };
+        let owned = self.people.events.get(owner).map_or(&[][..], Vec::as_slice);
+        let person = Person::new(owner, owned, self.rules, now);
+        for segment in self.rules.segments.iter().filter(|s| s.has_memory()) {
+            walker.ask(segment, &person, self.rules, stamp);
+        }
+        if walker.past.last().is_none_or(|(_, standing)| *standing != walker.standing) {
+            walker.past.push((now, walker.standing.clone()));
+        }
+    }
+}
+
+impl Walker {
+    fn ask(&mut self, segment: &Segment, person: &Person<'_>, rules: &Rules, stamp: i64) {
+        let question = Question::new(person, rules, &self.standing);
+        let has_agreed = question.has_agreed(segment);
+        let when = question.holds(&segment.when);
+        let exit = segment.exit.as_ref().map(|exit| question.holds(exit));
+        self.doubtful |= question.is_doubtful();
+        let key = &segment.key;
+        match self.standing.get(key).copied() {
+            None => {
+                if has_agreed && when && exit != Some(true) {
+                    let left_at = self.left_at.get(key).copied().unwrap_or(i64::MIN);
+                    self.standing.insert(key.clone(), stamp.max(left_at));
+                }
+            }
+            Some(entered_at) => {
+                let wants_out = exit.unwrap_or(!when);
+                let may_leave = person.now >= entered_at + segment.min_stay_ms;
+                if !has_agreed || (wants_out && may_leave) {
+                    self.standing.remove(key);
+                    self.left_at.insert(key.clone(), stamp.max(entered_at));
+                }
+            }
+        }
+    }
+}
