@@ -138,8 +138,8 @@ fn a_ratio_of_nothing_is_missing_and_others_are_exact() {
     assert!(holds(&events, &number(ratio(all(), recent()), Op::Eq, 1), 10));
     assert!(!holds(&events, &Rule::Present(ratio(all(), recent())), DAY));
     let third = Term::Literal(Literal::Number(crate::oracle::rule::Decimal(333_333)));
-    assert!(holds(&events, &Rule::Compare(ratio(recent(), all()), Op::Gt, third.clone()), 2000));
-    assert!(!holds(&events, &Rule::Compare(ratio(recent(), all()), Op::Gt, third), 2001));
+    assert!(holds(&events, &Rule::Compare(ratio(recent(), all()), Op::Gt, third.clone()), 2001));
+    assert!(!holds(&events, &Rule::Compare(ratio(recent(), all()), Op::Gt, third), 2002));
 }
 
 #[test]
