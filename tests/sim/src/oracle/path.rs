@@ -13,12 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Walk<'a> {
     rules: &'a Rules,
     people: People<'a>,
+    /// Everybody at their latest fact.
     walkers: BTreeMap<String, Walker>,
+    /// Everybody at the latest moment to which time has passed. Not where the next fact finds them:
+    /// it may have been received before.
+    ahead: BTreeMap<String, Walker>,
     waits: Waits,
 }
 
 /// One person on the way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Walker {
     clock: Option<i64>,
     standing: Standing,
@@ -43,7 +47,13 @@ impl<'a> Walk<'a> {
         for segment in rules.segments.iter().filter(|s| s.has_memory()) {
             waits.add(Waits::of_segment(segment, rules));
         }
-        Self { rules, people: People::default(), walkers: BTreeMap::new(), waits }
+        Self {
+            rules,
+            people: People::default(),
+            walkers: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            waits,
+        }
     }
 
     /// Takes one arrival in.
@@ -52,6 +62,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let owner = self.people.owner(&event.subject());
+        self.ahead.clear();
         self.pass(&owner, event.received);
         self.people.take(event, self.rules.lateness_ms);
         self.look(&owner, event.received, Cause::Fact(event.at));
@@ -67,14 +78,19 @@ impl<'a> Walk<'a> {
 
     /// Lets time pass for everybody.
     pub fn advance(&mut self, now: i64) {
-        let owners: Vec<String> = self.walkers.keys().cloned().collect();
-        owners.iter().for_each(|owner| self.pass(owner, now));
+        let settled = self.walkers.clone();
+        self.walkers.extend(std::mem::take(&mut self.ahead));
+        for owner in settled.keys() {
+            self.pass(owner, now);
+        }
+        self.ahead = std::mem::replace(&mut self.walkers, settled);
     }
 
     /// How a person stood at an instant, all facts so far and their receipts given.
     #[must_use]
     pub fn standing(&self, owner: &str, now: i64) -> Standing {
-        let past = self.walkers.get(owner).map_or(&[][..], |walker| walker.past.as_slice());
+        let walker = self.ahead.get(owner).or_else(|| self.walkers.get(owner));
+        let past = walker.map_or(&[][..], |walker| walker.past.as_slice());
         let last = past.iter().rev().find(|(from, _)| *from <= now);
         last.map(|(_, standing)| standing.clone()).unwrap_or_default()
     }
@@ -82,7 +98,8 @@ impl<'a> Walk<'a> {
     /// Whether rounding alone may have decided something on the person's way.
     #[must_use]
     pub fn is_doubtful(&self, owner: &str) -> bool {
-        self.waits.others || self.walkers.get(owner).is_some_and(|walker| walker.doubtful)
+        let walker = self.ahead.get(owner).or_else(|| self.walkers.get(owner));
+        self.waits.others || walker.is_some_and(|walker| walker.doubtful)
     }
 
     fn has_memory(&self) -> bool {

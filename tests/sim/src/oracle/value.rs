@@ -70,6 +70,10 @@ impl Seen {
     #[allow(clippy::cast_precision_loss, reason = "whoever needs it exact does not ask")]
     pub fn float(&self) -> Option<f64> {
         match self {
+            // An instant in millionths has more digits than a float.
+            Self::Exact { micros, by: 1 } if micros % 1_000_000 == 0 => {
+                Some((micros / 1_000_000) as f64)
+            }
             Self::Exact { micros, by: 1 } => Some(*micros as f64 / 1e6),
             Self::Exact { micros, by } => Some(*micros as f64 / (1e6 * *by as f64)),
             Self::Rough(number) => Some(*number),

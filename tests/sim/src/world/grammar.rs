@@ -199,7 +199,8 @@ impl<'a> Grammar<'a> {
     }
 
     fn instant(&mut self) -> Literal {
-        let at = self.epoch + self.rng.range(0, self.span_ms + 30 * DAY_MS);
+        let after_ms = if self.rng.chance(60) { 0 } else { 30 * DAY_MS };
+        let at = self.epoch + self.rng.range(0, self.span_ms + after_ms);
         let to = *self.rng.pick(&[DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, 1]);
         Literal::Instant(at.div_euclid(to) * to)
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// The most that an event may lie ahead of its receipt; admission clamps what is beyond.
 const FUTURE_MS_MAX: i64 = 5 * MINUTE_MS;
 
@@ -429,8 +428,11 @@ impl Life<'_> {
 
     /// Adds an event at the first moment from `at` on at which it is not tied with another.
     fn push(&mut self, sender: &Sender, kind: Kind, what: (&str, Props, Props), at: i64) {
-        let at = self.moments.take(at, self.numbered && sender.device.is_some());
         let (name, props, context) = what;
+        // Sessions cannot be split within a millisecond, so what names a campaign stands alone.
+        let names_campaign = context.iter().any(|(key, _)| *key == "campaign");
+        let may_share = self.numbered && sender.device.is_some() && !names_campaign;
+        let at = self.moments.take(at, may_share);
         self.seq += 1;
         self.events.push(Event {
             kind,

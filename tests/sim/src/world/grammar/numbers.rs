@@ -37,7 +37,7 @@ impl Grammar<'_> {
             self.saw("operand and operand");
             if self.rng.chance(15) {
                 self.saw("between operands");
-                let high = self.number_literal(unit);
+                let high = self.number_literal(unit, false);
                 return Rule::Between(term, other, high.into());
             }
             let op = self.op();
@@ -49,7 +49,11 @@ impl Grammar<'_> {
             Unit::Span => self.span_test(term),
             Unit::Instant | Unit::Percent | Unit::Rate => {
                 let op = self.order();
-                let literal = self.number_literal(unit);
+                let is_now = term == Term::Now;
+                let literal = self.number_literal(unit, is_now);
+                if matches!(literal, Literal::Instant(_)) {
+                    self.saw("now and a date");
+                }
                 self.compare(term, op, literal)
             }
         }
@@ -190,25 +194,26 @@ impl Grammar<'_> {
         self.folded(fold, "until")
     }
 
-    /// One number for each of another; of whole numbers only where all moments must be known.
+    /// One number for each of another, both of which stand still between events; whole ones where
+    /// rounding must not matter.
     fn ratio(&mut self) -> Term {
         self.saw("ratio");
         let unit = |this: &mut Self| match this.rng.range(0, 3) {
             0 if !this.is_plain => Unit::Money,
-            1 if !this.is_plain => Unit::Span,
             _ => Unit::Things,
         };
         let (one, other) = (unit(self), unit(self));
         Term::Ratio(Box::new(self.number(one)), Box::new(self.number(other)))
     }
 
-    fn number_literal(&mut self, unit: Unit) -> Literal {
+    /// A number to compare with; only the instant itself compares with a date.
+    fn number_literal(&mut self, unit: Unit, is_now: bool) -> Literal {
         match unit {
             Unit::Things => whole(self.rng.range(0, 5)),
             Unit::Money => decimal(self.rng.range(0, 12_000) * 10_000),
             Unit::Span => Literal::Span(self.span()),
             Unit::Instant => match self.instant() {
-                Literal::Instant(at) if self.rng.chance(30) => whole(at),
+                Literal::Instant(at) if !is_now || self.rng.chance(30) => whole(at),
                 instant => instant,
             },
             Unit::Percent => decimal(self.rng.range(1, 9_000) * 10_000),

@@ -28,7 +28,7 @@ impl Grammar<'_> {
             3 => "three steps",
             _ => "four steps",
         });
-        if self.rng.chance(if count == 1 { 90 } else { 35 }) {
+        if count == 1 || self.rng.chance(35) {
             for _ in 0..*self.rng.pick(&[1, 1, 1, 2]) {
                 let timed = self.rng.chance(65);
                 self.saw(if timed { "no … within at the end" } else { "no … at the end" });
