@@ -9,4 +9,5 @@ pub mod rng;
 pub mod shrink;
 pub mod subject;
 pub mod trial;
+pub mod unite;
 pub mod world;
