@@ -351,7 +351,8 @@ fn check_membership(
 }
 
 /// Whether who is in the segment depends on who was in some segment.
-fn reads_memory(segment: &Segment, rules: &Rules) -> bool {
+#[must_use]
+pub fn reads_memory(segment: &Segment, rules: &Rules) -> bool {
     segment.has_memory()
         || segment.rules().any(|rule| {
             let named = |other: &&Segment| {

@@ -1,5 +1,6 @@
 //! Holds the engine to its contract: a naive oracle, seeded worlds, and real files.
 pub mod compare;
+pub mod drive;
 pub mod encode;
 pub mod engine;
 pub mod files;
