@@ -6,6 +6,7 @@ use super::identity::People;
 use super::rule::Segment;
 use super::waits::Waits;
 use super::{Person, Rules};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Follows everybody through the facts as they arrive and the time as it passes.
@@ -15,9 +16,11 @@ pub struct Walk<'a> {
     people: People<'a>,
     /// Everybody at their latest fact.
     walkers: BTreeMap<String, Walker>,
-    /// Everybody at the latest moment to which time has passed. Not where the next fact finds them:
-    /// it may have been received before.
-    ahead: BTreeMap<String, Walker>,
+    /// The latest moment to which time has passed since the latest fact.
+    now: i64,
+    /// Those who were asked about, at that moment. Not where the next fact finds them: it may have
+    /// been received before.
+    ahead: RefCell<BTreeMap<String, Walker>>,
     waits: Waits,
 }
 
@@ -51,80 +54,84 @@ impl<'a> Walk<'a> {
             rules,
             people: People::default(),
             walkers: BTreeMap::new(),
-            ahead: BTreeMap::new(),
+            now: i64::MIN,
+            ahead: RefCell::default(),
             waits,
         }
     }
 
     /// Takes one arrival in.
     pub fn deliver(&mut self, event: &'a Event) {
-        if !self.has_memory() || !self.people.is_new(event) {
+        if !self.rules.segments.iter().any(Segment::has_memory) || !self.people.is_new(event) {
             return;
         }
+        self.now = i64::MIN;
+        self.ahead.borrow_mut().clear();
         let owner = self.people.owner(&event.subject());
-        self.ahead.clear();
-        self.pass(&owner, event.received);
+        let mut walker = self.walkers.remove(&owner).unwrap_or_default();
+        self.pass(&owner, &mut walker, event.received);
         self.people.take(event, self.rules.lateness_ms);
-        self.look(&owner, event.received, Cause::Fact(event.at));
+        self.look(&owner, &mut walker, event.received, Cause::Fact(event.at));
         if let Some((device, person)) = self.people.new_link(event) {
+            // What links is about the person, who was just asked.
+            debug_assert_eq!(owner, person);
             let device = format!("a:{device}");
             let newest = self.people.newest.get(&device).copied().unwrap_or(i64::MIN);
             self.walkers.remove(&device);
-            self.pass(&person, event.received.max(newest));
+            self.pass(&person, &mut walker, event.received.max(newest));
             self.people.unite(event);
-            self.look(&person, event.received, Cause::Fact(event.received));
+            self.look(&person, &mut walker, event.received, Cause::Fact(event.received));
         }
+        self.walkers.insert(owner, walker);
     }
 
     /// Lets time pass for everybody.
     pub fn advance(&mut self, now: i64) {
-        let settled = self.walkers.clone();
-        self.walkers.extend(std::mem::take(&mut self.ahead));
-        for owner in settled.keys() {
-            self.pass(owner, now);
-        }
-        self.ahead = std::mem::replace(&mut self.walkers, settled);
+        self.now = self.now.max(now);
     }
 
     /// How a person stood at an instant, all facts so far and their receipts given.
     #[must_use]
     pub fn standing(&self, owner: &str, now: i64) -> Standing {
-        let walker = self.ahead.get(owner).or_else(|| self.walkers.get(owner));
-        let past = walker.map_or(&[][..], |walker| walker.past.as_slice());
-        let last = past.iter().rev().find(|(from, _)| *from <= now);
-        last.map(|(_, standing)| standing.clone()).unwrap_or_default()
+        self.ask(owner, |walker| {
+            let last = walker.past.iter().rev().find(|(from, _)| *from <= now);
+            last.map(|(_, standing)| standing.clone()).unwrap_or_default()
+        })
     }
 
     /// Whether rounding alone may have decided something on the person's way.
     #[must_use]
     pub fn is_doubtful(&self, owner: &str) -> bool {
-        let walker = self.ahead.get(owner).or_else(|| self.walkers.get(owner));
-        self.waits.others || walker.is_some_and(|walker| walker.doubtful)
+        self.waits.others || self.ask(owner, |walker| walker.doubtful)
     }
 
-    fn has_memory(&self) -> bool {
-        self.rules.segments.iter().any(Segment::has_memory)
+    fn ask<T>(&self, owner: &str, what: impl FnOnce(&Walker) -> T) -> T {
+        let mut ahead = self.ahead.borrow_mut();
+        let settled = || self.walkers.get(owner).cloned().unwrap_or_default();
+        let walker = ahead.entry(owner.to_owned()).or_insert_with(settled);
+        if walker.clock.is_some_and(|clock| clock < self.now) {
+            self.pass(owner, walker, self.now);
+        }
+        what(walker)
     }
 
     /// Looks at the person at every instant up to `to` at which something may change.
-    fn pass(&mut self, owner: &str, to: i64) {
-        let walker = self.walkers.entry(owner.to_owned()).or_default();
+    fn pass(&self, owner: &str, walker: &mut Walker, to: i64) {
         let Some(from) = walker.clock else {
             walker.clock = Some(to);
             return;
         };
-        let mut ahead = self.instants(owner, from, to);
+        let mut ahead = self.instants(owner, walker, from, to);
         while let Some(instant) = ahead.pop_first() {
-            self.look(owner, instant, Cause::Time);
+            self.look(owner, walker, instant, Cause::Time);
             // Whoever came in now may leave after the shortest stay.
-            ahead.extend(self.ends_of_stay(owner).filter(|at| *at > instant && *at <= to));
+            ahead.extend(self.ends_of_stay(walker).filter(|at| *at > instant && *at <= to));
         }
-        let walker = self.walkers.entry(owner.to_owned()).or_default();
         walker.clock = Some(from.max(to));
     }
 
-    fn instants(&self, owner: &str, from: i64, to: i64) -> BTreeSet<i64> {
-        let mut found: BTreeSet<i64> = self.ends_of_stay(owner).collect();
+    fn instants(&self, owner: &str, walker: &Walker, from: i64, to: i64) -> BTreeSet<i64> {
+        let mut found: BTreeSet<i64> = self.ends_of_stay(walker).collect();
         for owned in self.people.events.get(owner).into_iter().flatten() {
             let at = owned.event.at;
             found.insert(at);
@@ -138,17 +145,14 @@ impl<'a> Walk<'a> {
         found
     }
 
-    fn ends_of_stay(&self, owner: &str) -> impl Iterator<Item = i64> {
-        let standing = self.walkers.get(owner).map(|w| w.standing.clone()).unwrap_or_default();
-        let end =
-            |(key, entered_at): (String, i64)| entered_at + self.rules.segment(&key).min_stay_ms;
-        standing.into_iter().map(end).collect::<Vec<_>>().into_iter()
+    fn ends_of_stay(&self, walker: &Walker) -> impl Iterator<Item = i64> {
+        let end = |(key, at): (&String, &i64)| at + self.rules.segment(key).min_stay_ms;
+        walker.standing.iter().map(end).collect::<Vec<_>>().into_iter()
     }
 
     /// Asks all segments with a memory, in their order, at an instant or, of a fact, at the moment
     /// of its receipt.
-    fn look(&mut self, owner: &str, moment: i64, cause: Cause) {
-        let walker = self.walkers.entry(owner.to_owned()).or_default();
+    fn look(&self, owner: &str, walker: &mut Walker, moment: i64, cause: Cause) {
         let now = walker.clock.map_or(moment, |clock| clock.max(moment));
         walker.clock = Some(now);
         let stamp = match cause {
