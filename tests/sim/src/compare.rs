@@ -1,8 +1,9 @@
 //! Runs a world through a subject and holds it to the oracle at every moment asked.
-use crate::oracle::eval::Question;
+use crate::oracle::eval::{Question, Standing};
 use crate::oracle::event::Props;
 use crate::oracle::identity::People;
-use crate::oracle::rule::{Rule, Term};
+use crate::oracle::path::Walk;
+use crate::oracle::rule::{Rule, Segment, Term};
 use crate::oracle::session::Session;
 use crate::oracle::{Person, Rules};
 use crate::subject::{Brief, Change, Held, Look, Subject};
@@ -45,20 +46,35 @@ pub struct Outcome {
     pub sessions: usize,
     /// Changes by time alone whose stamp was checked.
     pub deadlines: usize,
-    /// Answers left out because a score was within rounding of its threshold.
+    /// Answers left out because a number was within rounding of its threshold.
     pub doubtful: usize,
+    /// Memberships compared of persons who are held out of the segment.
+    pub held_out: usize,
+    /// Memberships compared, with their stamps, of segments with an exit or a shortest stay.
+    pub remembered: usize,
 }
 
 impl Outcome {
     /// Adds another world's numbers.
     pub fn add(&mut self, other: Self) {
-        let Self { disagreements, memberships, members, sessions, deadlines, doubtful } = other;
+        let Self {
+            disagreements,
+            memberships,
+            members,
+            sessions,
+            deadlines,
+            doubtful,
+            held_out,
+            remembered,
+        } = other;
         self.disagreements.extend(disagreements);
         self.memberships += memberships;
         self.members += members;
         self.sessions += sessions;
         self.deadlines += deadlines;
         self.doubtful += doubtful;
+        self.held_out += held_out;
+        self.remembered += remembered;
     }
 
     fn differ(&mut self, kind: &'static str, owner: &str, now: i64, what: String) {
@@ -82,11 +98,13 @@ pub fn run(world: &World, subject: &mut impl Subject, ticks: Ticks) -> Outcome {
     let mut asks = world.asks.iter().peekable();
     let mut clock = i64::MIN;
     let in_order = world.arrivals.is_sorted_by_key(|event| event.received);
+    let mut walk = Walk::new(&world.rules);
     for after in 0..=world.arrivals.len() {
-        let facts = Facts { world, after };
         while let Some(ask) = asks.next_if(|ask| ask.after == after) {
             clock = ask.now;
             let changes = subject.advance(ask.now);
+            walk.advance(ask.now);
+            let facts = Facts { world, after, walk: &walk };
             facts.check_changes(&changes, &mut inside, &mut outcome);
             let looks = subject.look(ask.now);
             facts.check_all(&looks, ask.now, &mut outcome);
@@ -98,8 +116,11 @@ pub fn run(world: &World, subject: &mut impl Subject, ticks: Ticks) -> Outcome {
         if ticks == Ticks::Often && event.received > clock {
             clock = event.received;
             let changes = subject.advance(event.received);
+            walk.advance(event.received);
+            let facts = Facts { world, after, walk: &walk };
             facts.check_changes(&changes, &mut inside, &mut outcome);
         }
+        walk.deliver(event);
         match subject.deliver(event) {
             Ok(changes) => check_turns(&changes, &mut inside, &mut outcome),
             Err(why) => outcome.differ("refused", &event.subject(), event.received, why),
@@ -150,12 +171,13 @@ fn has_only_a_score(rule: &Rule) -> bool {
 }
 
 /// The oracle's side: the world up to some arrival.
-struct Facts<'w> {
+struct Facts<'w, 'p> {
     world: &'w World,
     after: usize,
+    walk: &'p Walk<'w>,
 }
 
-impl<'w> Facts<'w> {
+impl<'w> Facts<'w, '_> {
     fn people(&self) -> People<'w> {
         let arrived = self.world.arrivals[..self.after].iter();
         People::of(arrived, self.world.rules.lateness_ms)
@@ -171,19 +193,21 @@ impl<'w> Facts<'w> {
         let people = self.people();
         for change in changes {
             let owned = people.events.get(&change.owner).map_or(&[][..], Vec::as_slice);
-            let (_, rule) = rules.segment(&change.segment);
+            let segment = rules.segment(&change.segment);
             let answers = |before, then| {
                 let ask = |now| {
-                    let person = Person::new(owned, rules, now);
-                    let question = Question::new(&person, rules);
-                    (question.holds(rule), question.is_doubtful())
+                    let person = Person::new(&change.owner, owned, rules, now);
+                    let standing = self.walk.standing(&change.owner, now);
+                    let question = Question::new(&person, rules, &standing);
+                    (question.is_member(segment), question.is_doubtful())
                 };
                 let ((before, near_before), (then, near_then)) = (ask(before), ask(then));
                 (before, then, near_before || near_then)
             };
             outcome.deadlines += 1;
             let (mut before, mut then, mut doubtful) = answers(change.at - 1, change.at);
-            if doubtful && has_only_a_score(rule) {
+            doubtful |= reads_memory(segment, rules) && self.walk.is_doubtful(&change.owner);
+            if doubtful && has_only_a_score(&segment.when) {
                 // A score crosses its threshold so slowly that neighbouring milliseconds differ by
                 // less than rounding; a second on either side is what the contract allows.
                 (before, then, doubtful) = answers(change.at - 1000, change.at + 1000);
@@ -192,7 +216,7 @@ impl<'w> Facts<'w> {
                 outcome.doubtful += 1;
             } else if then != change.enters || before == change.enters {
                 let what = format!(
-                    "{change:?}, but the oracle: before {before}, then {then}; rule {rule}"
+                    "{change:?}, but the oracle: before {before}, then {then}; {segment:?}"
                 );
                 outcome.differ("deadline", &change.owner, change.at, what);
             }
@@ -209,17 +233,23 @@ impl<'w> Facts<'w> {
         }
         for (owner, owned) in &people.events {
             let Some(look) = looks.get(owner) else { continue };
-            let person = Person::new(owned, &self.world.rules, now);
-            check_person(owner, &person, &self.world.rules, look, outcome);
+            let person = Person::new(owner, owned, &self.world.rules, now);
+            let standing = self.walk.standing(owner, now);
+            let rules = &self.world.rules;
+            if self.walk.is_doubtful(owner) {
+                outcome.doubtful += rules.segments.len();
+            } else {
+                check_person(&person, rules, &standing, look, outcome);
+            }
             let newest = people.newest.get(owner).copied().unwrap_or(now);
             if look.as_of < newest || look.as_of > now {
                 let what = format!("{}, last receipt {newest}", look.as_of);
                 outcome.differ("as_of", owner, now, what);
             }
-            let then = Person::new(owned, &self.world.rules, look.as_of);
+            let then = Person::new(owner, owned, &self.world.rules, look.as_of);
             check_engagement(owner, &then, &self.world.rules, look, outcome);
             if let Some(held) = &look.held {
-                let person = Person::new(owned, &self.world.rules, newest);
+                let person = Person::new(owner, owned, &self.world.rules, newest);
                 check_sessions(owner, &person, &self.world.rules, held, outcome);
             }
             let devices: BTreeSet<String> =
@@ -248,29 +278,23 @@ pub fn check_engagement(
     }
 }
 
-/// Holds one person to the oracle, but for score and sessions in detail.
+/// Holds one person to the oracle, but for score and sessions in detail. `standing` is how the
+/// person stands in the segments that have a memory.
 pub fn check_person(
-    owner: &str,
     person: &Person<'_>,
     rules: &Rules,
+    standing: &Standing,
     look: &Look,
     outcome: &mut Outcome,
 ) {
-    let now = person.now;
-    for (key, rule) in &rules.segments {
-        let question = Question::new(person, rules);
-        let (ours, theirs) = (question.holds(rule), look.segments.contains_key(key));
-        outcome.memberships += 1;
-        outcome.members += usize::from(ours);
-        if question.is_doubtful() {
-            outcome.doubtful += 1;
-        } else if ours != theirs {
-            let what = format!("oracle {ours}, subject {theirs}; {key}: {rule}");
-            outcome.differ("membership", owner, now, what);
-        }
+    let (owner, now) = (&person.owner, person.now);
+    for segment in &rules.segments {
+        check_membership(segment, person, rules, standing, look, outcome);
     }
-    for (key, entered_at) in look.segments.iter().filter(|(_, at)| **at > now) {
-        outcome.differ("entered_at", owner, now, format!("{key} since {entered_at}"));
+    for (key, entered_at) in look.segments.iter().chain(&look.held_out) {
+        if *entered_at > now {
+            outcome.differ("entered_at", owner, now, format!("{key} since {entered_at}"));
+        }
     }
     let traits = rendered(&person.traits);
     if traits != look.traits {
@@ -284,6 +308,60 @@ pub fn check_person(
     }
 }
 
+fn check_membership(
+    segment: &Segment,
+    person: &Person<'_>,
+    rules: &Rules,
+    standing: &Standing,
+    look: &Look,
+    outcome: &mut Outcome,
+) {
+    let Segment { key, when, .. } = segment;
+    let (owner, now) = (&person.owner, person.now);
+    let question = Question::new(person, rules, standing);
+    let ours = question.belongs(segment);
+    let is_held_out = question.is_held_out(segment);
+    outcome.memberships += 1;
+    outcome.members += usize::from(ours);
+    outcome.held_out += usize::from(ours && is_held_out);
+    if question.is_doubtful() {
+        outcome.doubtful += 1;
+        return;
+    }
+    let (shown, hidden) = if is_held_out {
+        (&look.held_out, &look.segments)
+    } else {
+        (&look.segments, &look.held_out)
+    };
+    if ours != shown.contains_key(key) || hidden.contains_key(key) {
+        let what = format!(
+            "oracle {ours}, held out {is_held_out}; subject {:?}, held out {:?}; {key}: {when}; {segment:?}",
+            look.segments.get(key),
+            look.held_out.get(key)
+        );
+        outcome.differ("membership", owner, now, what);
+    } else if segment.has_memory() {
+        outcome.remembered += 1;
+        if standing.get(key) != shown.get(key) {
+            let (ours, theirs) = (standing.get(key), shown.get(key));
+            let what = format!("{key}: oracle {ours:?}, subject {theirs:?}; {segment:?}");
+            outcome.differ("stay", owner, now, what);
+        }
+    }
+}
+
+/// Whether who is in the segment depends on who was in some segment.
+#[must_use]
+pub fn reads_memory(segment: &Segment, rules: &Rules) -> bool {
+    segment.has_memory()
+        || segment.rules().any(|rule| {
+            let named = |other: &&Segment| {
+                rule.to_string().contains(&format!("segment(\"{}\")", other.key))
+            };
+            rules.segments.iter().filter(named).any(|other| reads_memory(other, rules))
+        })
+}
+
 /// Holds the sessions in detail to the oracle. They are those of the facts folded, so `person` is
 /// seen at their latest receipt: what lies ahead of it is not folded yet.
 pub fn check_sessions(
@@ -293,7 +371,7 @@ pub fn check_sessions(
     held: &Held,
     outcome: &mut Outcome,
 ) {
-    let ours = &person.sessions;
+    let ours = person.sessions();
     if u64::try_from(ours.len()) != Ok(held.count) {
         let what = format!("oracle {}, subject {}", ours.len(), held.count);
         outcome.differ("session count", owner, person.now, what);

@@ -1,7 +1,7 @@
 //! Plain events and settings in the words of the engine.
 use crate::oracle::Rules;
 use crate::oracle::event::{Event, Kind, Props, Val};
-use sillage_engine::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
+use sillage_engine::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};
 use sillage_model::{EventTime, Fact, FactKind, Map, ReceiptMillis, Value, ValueWriter};
 
 /// An event with its parts encoded, from which a fact can be borrowed.
@@ -28,6 +28,7 @@ impl Encoded {
             Kind::Page => FactKind::Page,
             Kind::Screen => FactKind::Screen,
             Kind::Identify | Kind::Alias => FactKind::Identify,
+            Kind::Group => FactKind::Group,
         };
         Self {
             kind,
@@ -130,11 +131,14 @@ pub fn rule_set(rules: &Rules) -> RuleSet {
         property: w.property.clone(),
         cap_per_day: w.cap_per_day,
     });
-    let segments = rules.segments.iter().map(|(key, rule)| SegmentSource {
-        key: key.clone(),
-        name: key.clone(),
-        description: String::new(),
-        when: rule.to_string(),
+    let segments = rules.segments.iter().map(|segment| SegmentSource {
+        key: segment.key.clone(),
+        name: segment.key.clone(),
+        when: segment.when.to_string(),
+        exit: segment.exit.as_ref().map(ToString::to_string),
+        min_stay_ms: segment.min_stay_ms,
+        holdout: segment.holdout,
+        requires_consent: segment.requires_consent.clone(),
         ..SegmentSource::default()
     });
     RuleSet {
@@ -152,6 +156,6 @@ pub fn rule_set(rules: &Rules) -> RuleSet {
             engaged_second: rules.engaged_second,
         },
         segments: segments.collect(),
-        ..RuleSet::default()
+        zone: Zone { name: rules.zone.name.to_owned(), offsets: rules.zone.offsets.to_vec() },
     }
 }

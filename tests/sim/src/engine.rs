@@ -180,6 +180,7 @@ pub fn look_of_profile(plan: &Plan, profile: &Profile) -> Look {
     let traits = Map::from_bytes(&profile.traits).iter();
     Look {
         segments: profile.segments.iter().map(|m| (key(m.segment.0), m.entered_at.0)).collect(),
+        held_out: profile.held_out.iter().map(|m| (key(m.segment.0), m.entered_at.0)).collect(),
         engagement: profile.scores.first().copied().unwrap_or(f64::NAN),
         as_of: profile.as_of,
         latest: profile.session.as_ref().map(brief),

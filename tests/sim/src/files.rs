@@ -7,6 +7,7 @@ mod readers;
 mod retail;
 
 use crate::oracle::Rules;
+use crate::oracle::calendar::UTC;
 use crate::oracle::event::Event;
 use crate::oracle::rule::{Decimal, Fold, Literal, Op, Rule, Select, Term};
 use std::io;
@@ -93,12 +94,16 @@ fn defaults() -> Rules {
         weights: Vec::new(),
         engaged_second: 0.0,
         segments: Vec::new(),
+        zone: UTC,
     }
 }
 
 fn events_named(name: &str, within_days: Option<i64>) -> Select {
-    let within_ms = within_days.map(|days| days * DAY_MS);
-    Select { names: vec![name.into()], condition: None, within_ms }
+    let select = Select::named(name);
+    match within_days {
+        None => select,
+        Some(days) => select.within(days * DAY_MS),
+    }
 }
 
 fn whole(number: i64) -> Literal {
@@ -106,7 +111,7 @@ fn whole(number: i64) -> Literal {
 }
 
 fn compare(term: Term, op: Op, literal: Literal) -> Rule {
-    Rule::Compare(term, op, literal)
+    Rule::Compare(term, op, literal.into())
 }
 
 fn fold(fold: Fold, path: &str, select: Select) -> Term {

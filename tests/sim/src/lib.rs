@@ -1,5 +1,6 @@
 //! Holds the engine to its contract: a naive oracle, seeded worlds, and real files.
 pub mod compare;
+pub mod drive;
 pub mod encode;
 pub mod engine;
 pub mod files;
@@ -9,4 +10,5 @@ pub mod rng;
 pub mod shrink;
 pub mod subject;
 pub mod trial;
+pub mod unite;
 pub mod world;

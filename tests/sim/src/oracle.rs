@@ -2,16 +2,25 @@
 //!
 //! Slow and simple on purpose. It was written from the contract, not from the engine, and shares
 //! no code with it; where the two differ, one of them misreads the contract.
+pub mod bucket;
+pub mod calendar;
 pub mod eval;
 pub mod event;
 pub mod identity;
+pub mod path;
+pub mod pattern;
+mod print;
 pub mod rule;
 pub mod score;
+pub mod sequence;
 pub mod session;
+pub mod value;
+pub mod waits;
 
+use calendar::Zone;
 use event::{Event, Kind, Props, Val};
 use identity::{Owned, People};
-use rule::Rule;
+use rule::Segment;
 use session::Session;
 use std::sync::OnceLock;
 
@@ -49,8 +58,10 @@ pub struct Rules {
     pub weights: Vec<Weight>,
     /// Weight of one engaged second.
     pub engaged_second: f64,
-    /// Segments, by key; a rule names only segments before its own.
-    pub segments: Vec<(String, Rule)>,
+    /// Segments; a rule names only segments before its own.
+    pub segments: Vec<Segment>,
+    /// Where days begin.
+    pub zone: Zone,
 }
 
 impl Rules {
@@ -59,29 +70,37 @@ impl Rules {
     /// # Panics
     /// If there is none.
     #[must_use]
-    pub fn segment(&self, key: &str) -> &(String, Rule) {
-        self.segments.iter().find(|(k, _)| k == key).expect("rules name segments that are there")
+    pub fn segment(&self, key: &str) -> &Segment {
+        self.segments
+            .iter()
+            .find(|segment| segment.key == key)
+            .expect("rules name segments that are there")
     }
 }
 
 /// One person at one moment.
 #[derive(Debug)]
 pub struct Person<'a> {
+    /// The person's key.
+    pub owner: String,
     /// The moment.
     pub now: i64,
-    /// Track, page and screen events up to the moment, in order.
+    /// All events up to the moment, in order.
+    pub known: Vec<&'a Event>,
+    /// Track, page and screen events among them.
     pub activity: Vec<&'a Event>,
     /// Traits as the latest identify of each key left them.
     pub traits: Props,
-    /// All sessions, by device, then time.
-    pub sessions: Vec<Session>,
+    owned: Vec<Owned<'a>>,
+    rules: &'a Rules,
+    sessions: OnceLock<Vec<Session>>,
     engagement: OnceLock<f64>,
 }
 
 impl<'a> Person<'a> {
     /// The person who owns these events, at `now`.
     #[must_use]
-    pub fn new(owned: &[Owned<'a>], rules: &Rules, now: i64) -> Self {
+    pub fn new(owner: &str, owned: &[Owned<'a>], rules: &'a Rules, now: i64) -> Self {
         let mut known: Vec<&Event> =
             owned.iter().map(|o| o.event).filter(|e| e.at <= now).collect();
         known.sort_by_key(|e| e.order());
@@ -93,15 +112,29 @@ impl<'a> Person<'a> {
                 traits.push((*key, value.clone()));
             }
         }
-        known.retain(|e| e.kind.is_activity());
-        let sessions = session::sessions(owned, rules, now);
-        Self { now, activity: known, traits, sessions, engagement: OnceLock::new() }
+        Self {
+            owner: owner.to_owned(),
+            now,
+            activity: known.iter().copied().filter(|e| e.kind.is_activity()).collect(),
+            known,
+            traits,
+            owned: owned.to_vec(),
+            rules,
+            sessions: OnceLock::new(),
+            engagement: OnceLock::new(),
+        }
+    }
+
+    /// All sessions, by device, then time.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session] {
+        self.sessions.get_or_init(|| session::sessions(&self.owned, self.rules, self.now))
     }
 
     /// The session with the latest activity.
     #[must_use]
     pub fn latest_session(&self) -> Option<&Session> {
-        self.sessions.iter().max_by_key(|s| (s.end, s.start))
+        self.sessions().iter().max_by_key(|s| (s.end, s.start))
     }
 
     /// The engagement score.

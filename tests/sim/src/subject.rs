@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Look {
     /// Keys of the segments the person is in, and since when.
     pub segments: BTreeMap<String, i64>,
+    /// Keys of the segments the person is held out of, and since when.
+    pub held_out: BTreeMap<String, i64>,
     /// The engagement score, at `as_of`.
     pub engagement: f64,
     /// The moment of the score; a profile that nothing changed since is not published again.

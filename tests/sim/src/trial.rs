@@ -1,6 +1,7 @@
 //! One world, held to the oracle in two ways of driving the engine that must not differ.
 use crate::compare::{Disagreement, Outcome, Ticks, run};
 use crate::engine::{Engine, Handling};
+use crate::oracle::rule::Segment;
 use crate::rng::Rng;
 use crate::shrink::shrink;
 use crate::subject::Subject;
@@ -55,8 +56,8 @@ pub fn explain(world: World, kind: Option<&str>) -> String {
     let mut told = format!("seed {seed}, smallest world found:\n");
     let settings = crate::oracle::Rules { segments: Vec::new(), ..small.rules.clone() };
     writeln!(told, "  {settings:?}").expect("a string takes all");
-    for (key, rule) in &small.rules.segments {
-        writeln!(told, "  {key}: {rule}").expect("a string takes all");
+    for segment in &small.rules.segments {
+        writeln!(told, "  {}", described(segment)).expect("a string takes all");
     }
     for event in &small.arrivals {
         writeln!(told, "  {event:?}").expect("a string takes all");
@@ -68,4 +69,18 @@ pub fn explain(world: World, kind: Option<&str>) -> String {
         }
     }
     told
+}
+
+/// A segment as one line.
+fn described(segment: &Segment) -> String {
+    let Segment { key, when, exit, min_stay_ms, holdout, requires_consent } = segment;
+    let mut line = format!("{key}: {when}");
+    if let Some(exit) = exit {
+        write!(line, "  || exit: {exit}").expect("a string takes all");
+    }
+    if (*min_stay_ms, *holdout) != (0, 0) || requires_consent.is_some() {
+        write!(line, "  || min_stay {min_stay_ms} ms, holdout {holdout}, {requires_consent:?}")
+            .expect("a string takes all");
+    }
+    line
 }

@@ -1,4 +1,5 @@
 //! Seeded worlds: who did what and when it arrived, what the project set, and when to ask.
+mod grammar;
 mod life;
 mod rules;
 
@@ -6,6 +7,10 @@ use crate::oracle::Rules;
 use crate::oracle::event::Event;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
+
+/// Names of the events that carry shop properties.
+const SHOP_EVENTS: &[&str] =
+    &["Product Viewed", "Product Added", "Order Completed", "Order Refunded", "Content Shared"];
 
 /// A moment at which everything is compared: once the first `after` arrivals are in, at `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +41,17 @@ impl World {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let (rules, forms, windows) = rules::generate(&mut rng);
-        let style = life::Style::generate(&mut rng, &rules);
-        let arrivals = life::generate(&mut rng, &rules, style);
-        let asks = asks(&mut rng, &arrivals, &windows, style);
-        Self { seed, rules, arrivals, asks, forms }
+        let draft = rules::generate(&mut rng);
+        let style = life::Style::generate(&mut rng, &draft.rules);
+        let arrivals = life::generate(&mut rng, &draft, style);
+        let asks = asks(&mut rng, &arrivals, &draft, style);
+        Self { seed, rules: draft.rules, arrivals, asks, forms: draft.forms }
     }
 }
 
 /// Moments between arrivals and after the last, many of them exactly at a deadline or one
 /// millisecond before it.
-fn asks(rng: &mut Rng, arrivals: &[Event], windows: &[i64], style: life::Style) -> Vec<Ask> {
+fn asks(rng: &mut Rng, arrivals: &[Event], draft: &rules::Draft, style: life::Style) -> Vec<Ask> {
     const BETWEEN: usize = 6;
     const AT_THE_END: usize = 8;
     let mut asks = Vec::new();
@@ -56,7 +61,7 @@ fn asks(rng: &mut Rng, arrivals: &[Event], windows: &[i64], style: life::Style) 
             let earliest = newest(&arrivals[..after]);
             let latest = arrivals.get(after).map_or(earliest + 3_600_000, |e| e.received - 1);
             if latest >= earliest {
-                let now = deadline(rng, &arrivals[..after], windows, earliest..=latest);
+                let now = deadline(rng, &arrivals[..after], draft, earliest..=latest);
                 let now = now.unwrap_or_else(|| rng.range(earliest, latest));
                 asks.push(Ask { after, now });
             }
@@ -65,7 +70,7 @@ fn asks(rng: &mut Rng, arrivals: &[Event], windows: &[i64], style: life::Style) 
     let earliest = newest(arrivals);
     for _ in 0..AT_THE_END {
         let far = earliest + 86_400_000 * rng.range(1, 45);
-        let now = deadline(rng, arrivals, windows, earliest..=far);
+        let now = deadline(rng, arrivals, draft, earliest..=far);
         let now = now.unwrap_or_else(|| rng.range(earliest, far));
         asks.push(Ask { after: arrivals.len(), now });
     }
@@ -78,20 +83,31 @@ fn newest(arrivals: &[Event]) -> i64 {
     arrivals.iter().map(|e| e.received).max().unwrap_or_default()
 }
 
-/// A moment in the range at which, or just before which, some event leaves some window.
+/// A moment in the range at which, or just before which, some event leaves some window, a local day
+/// begins, or an instant comes that a rule names.
 fn deadline(
     rng: &mut Rng,
     arrivals: &[Event],
-    windows: &[i64],
+    draft: &rules::Draft,
     range: std::ops::RangeInclusive<i64>,
 ) -> Option<i64> {
     const TRIES: usize = 30;
-    if arrivals.is_empty() || windows.is_empty() {
-        return None;
+    let waits = &draft.waits;
+    let spans: Vec<i64> = waits.spans.iter().copied().collect();
+    let mut certain: Vec<i64> = waits.instants.iter().copied().collect();
+    if waits.midnights {
+        let far = (*range.end()).min(range.start() + 40 * 86_400_000);
+        certain.extend(draft.rules.zone.midnights(*range.start(), far));
     }
     (0..TRIES).find_map(|_| {
-        let left = rng.pick(arrivals).at + rng.pick(windows);
-        let now = left - i64::from(rng.chance(50));
+        let at = if rng.chance(25) && !certain.is_empty() {
+            *rng.pick(&certain)
+        } else if !arrivals.is_empty() && !spans.is_empty() {
+            rng.pick(arrivals).at + rng.pick(&spans)
+        } else {
+            return None;
+        };
+        let now = at - i64::from(rng.chance(50));
         range.contains(&now).then_some(now)
     })
 }

@@ -4,6 +4,7 @@ use sillage_sim::compare::{Outcome, check_engagement, check_person, check_sessio
 use sillage_sim::engine::{Engine, Handling};
 use sillage_sim::files::{self, File};
 use sillage_sim::oracle::Person;
+use sillage_sim::oracle::eval::Standing;
 use sillage_sim::oracle::identity::People;
 use sillage_sim::subject::Subject;
 use std::collections::BTreeMap;
@@ -36,12 +37,12 @@ fn hold(file: File) {
         let mut sums = Sums::default();
         assert!(looks.keys().eq(people.events.keys()), "the same persons");
         for (owner, owned) in &people.events {
-            let person = Person::new(owned, &file.rules, now);
-            check_person(owner, &person, &file.rules, &looks[owner], &mut outcome);
+            let person = Person::new(owner, owned, &file.rules, now);
+            check_person(&person, &file.rules, &Standing::new(), &looks[owner], &mut outcome);
             check_engagement(owner, &person, &file.rules, &looks[owner], &mut outcome);
             let held = looks[owner].held.as_ref().expect("the engine holds sessions");
             check_sessions(owner, &person, &file.rules, held, &mut outcome);
-            sums.ours.0 += person.sessions.len() as u64;
+            sums.ours.0 += person.sessions().len() as u64;
             sums.ours.1 += person.engagement(&file.rules);
             let look = &looks[owner];
             sums.theirs.0 += held.count;

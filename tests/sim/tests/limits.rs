@@ -3,6 +3,7 @@
 //!
 //! Each of these fails when the engine changes, so that the documented limits stay true.
 use sillage_sim::engine::{Engine, Handling};
+use sillage_sim::oracle::calendar::UTC;
 use sillage_sim::oracle::event::{Event, Kind, Props, Val};
 use sillage_sim::oracle::identity::People;
 use sillage_sim::oracle::{Person, Rules, Weight};
@@ -24,6 +25,7 @@ fn rules(cap_per_day: Option<u32>, engaged_second: f64) -> Rules {
         weights: vec![Weight { event: "Viewed".into(), weight: 5.0, property: None, cap_per_day }],
         engaged_second,
         segments: Vec::new(),
+        zone: UTC,
     }
 }
 
@@ -62,9 +64,9 @@ fn both(events: &[Event], rules: &Rules, at: i64) -> (Look, f64, u64) {
     engine.advance(now);
     let (_, look) = engine.look(now).pop_first().expect("there is one person");
     let people = People::of(events.iter(), rules.lateness_ms);
-    let owned = people.events.values().next().expect("there is one person");
-    let person = Person::new(owned, rules, now);
-    (look, person.engagement(rules), person.sessions.len() as u64)
+    let (owner, owned) = people.events.iter().next().expect("there is one person");
+    let person = Person::new(owner, owned, rules, now);
+    (look, person.engagement(rules), person.sessions().len() as u64)
 }
 
 #[test]

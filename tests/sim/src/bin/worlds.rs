@@ -17,9 +17,14 @@ fn main() -> ExitCode {
     let explained = usize::try_from(number("--explained", 1)).unwrap_or(usize::MAX);
     let mut sum = Outcome::default();
     let mut failed = 0_u64;
+    let mut forms: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut kinds: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
     for seed in first..first + count {
-        match engine_alone(&World::new(seed)) {
+        let world = World::new(seed);
+        for (form, count) in &world.forms {
+            *forms.entry(form).or_default() += count;
+        }
+        match engine_alone(&world) {
             Ok(outcome) if outcome.disagreements.is_empty() => sum.add(outcome),
             Ok(outcome) => {
                 failed += 1;
@@ -35,10 +40,21 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{count} worlds from seed {first}: {} memberships ({} true), {} sessions, {} deadlines, \
-         {} doubtful; {failed} worlds disagree",
-        sum.memberships, sum.members, sum.sessions, sum.deadlines, sum.doubtful
+        "{count} worlds from seed {first}: {} memberships ({} true, {} held out, {} with a memory), \
+         {} sessions, {} deadlines, {} doubtful; {failed} worlds disagree",
+        sum.memberships,
+        sum.members,
+        sum.held_out,
+        sum.remembered,
+        sum.sessions,
+        sum.deadlines,
+        sum.doubtful
     );
+    let fewest = forms.values().min().copied().unwrap_or_default();
+    println!("{} forms, each at least {fewest} times:", forms.len());
+    for (form, count) in &forms {
+        println!("  {count:6}  {form}");
+    }
     for (kind, seeds) in &kinds {
         println!(
             "  {} in {} worlds, such as {:?}",

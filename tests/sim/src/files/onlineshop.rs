@@ -1,7 +1,7 @@
 //! Clickstream of an online shop: `user_id`, `event`, `timestamp`; a visitor is a device.
 use super::{Rows, calendar, compare, defaults, events_named, field, unreadable, whole};
 use crate::oracle::event::{Event, Kind, Val};
-use crate::oracle::rule::{Literal, Op, Rule, Term};
+use crate::oracle::rule::{Literal, Op, Rule, Segment, Term};
 use crate::oracle::{Rules, Weight};
 use std::io;
 
@@ -70,7 +70,7 @@ pub(super) fn rules() -> Rules {
             weight("Cart Viewed", 3.0, Some(2)),
             weight("Order Completed", 10.0, None),
         ],
-        segments: segments.into_iter().map(|(key, rule)| (key.into(), rule)).collect(),
+        segments: segments.into_iter().map(|(key, rule)| Segment::plain(key, rule)).collect(),
         ..defaults()
     }
 }

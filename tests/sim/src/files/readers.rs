@@ -1,7 +1,7 @@
 //! Page views of readers: `uuid`, `timestamp`, `url`, not in the order of time.
 use super::{Rows, calendar, compare, defaults, events_named, field, unreadable, whole};
 use crate::oracle::event::{Event, Kind, Val};
-use crate::oracle::rule::{Fold, Literal, Op, Rule, Term};
+use crate::oracle::rule::{Fold, Literal, Op, Rule, Segment, Term};
 use crate::oracle::{Rules, Weight};
 use std::io;
 
@@ -50,7 +50,7 @@ pub(super) fn rules() -> Rules {
     };
     Rules {
         weights: vec![weight("Page Viewed", 1.0)],
-        segments: segments.into_iter().map(|(key, rule)| (key.into(), rule)).collect(),
+        segments: segments.into_iter().map(|(key, rule)| Segment::plain(key, rule)).collect(),
         ..defaults()
     }
 }

@@ -5,7 +5,7 @@
 //! person; where none is named, the invoice is a device of its own.
 use super::{Rows, calendar, compare, defaults, events_named, field, fold, unreadable, whole};
 use crate::oracle::event::{Event, Kind, Props, Val};
-use crate::oracle::rule::{Fold, Literal, Op, Rule, Select, Term};
+use crate::oracle::rule::{Fold, Literal, Op, Rule, Segment, Select, Term};
 use crate::oracle::{Rules, Weight};
 use std::io;
 use std::sync::Arc;
@@ -143,7 +143,7 @@ pub(super) fn rules() -> Rules {
             weight("Order Completed", 10.0, None),
             weight("Order Refunded", -8.0, None),
         ],
-        segments: segments.into_iter().map(|(key, rule)| (key.into(), rule)).collect(),
+        segments: segments.into_iter().map(|(key, rule)| Segment::plain(key, rule)).collect(),
         ..defaults()
     }
 }

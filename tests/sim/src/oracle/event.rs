@@ -96,6 +96,8 @@ pub enum Kind {
     Screen,
     /// Traits, and a link if both ids are there.
     Identify,
+    /// The person belongs to a group; `props` are the group's traits.
+    Group,
     /// A link of `device` to `user` without traits.
     Alias,
 }

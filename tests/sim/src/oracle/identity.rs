@@ -22,6 +22,7 @@ pub struct People<'a> {
     pub links: BTreeMap<Arc<str>, String>,
     /// The largest receipt time seen by each person.
     pub newest: BTreeMap<String, i64>,
+    messages: BTreeSet<u64>,
 }
 
 impl<'a> People<'a> {
@@ -29,21 +30,48 @@ impl<'a> People<'a> {
     #[must_use]
     pub fn of(arrivals: impl Iterator<Item = &'a Event>, lateness_ms: i64) -> Self {
         let mut people = Self::default();
-        let mut known = BTreeSet::new();
-        for event in arrivals.filter(|e| known.insert(e.message)) {
-            let owner = people.owner(&event.subject());
-            let seen = people.newest.entry(owner.clone()).or_insert(i64::MIN);
-            *seen = (*seen).max(event.received);
-            let late = event.at < seen.saturating_sub(lateness_ms);
-            let events = people.events.entry(owner).or_default();
-            if event.kind != Kind::Alias {
-                events.push(Owned { event, late });
-            }
-            if let Some((device, person)) = event.link() {
-                people.link(&device, &person);
+        for event in arrivals {
+            if people.is_new(event) {
+                people.take(event, lateness_ms);
+                people.unite(event);
             }
         }
         people
+    }
+
+    /// Whether this is the first arrival of the event.
+    pub fn is_new(&mut self, event: &Event) -> bool {
+        self.messages.insert(event.message)
+    }
+
+    /// Gives the event to whom it is about.
+    pub fn take(&mut self, event: &'a Event, lateness_ms: i64) {
+        let owner = self.owner(&event.subject());
+        let seen = self.newest.entry(owner.clone()).or_insert(i64::MIN);
+        *seen = (*seen).max(event.received);
+        let late = event.at < seen.saturating_sub(lateness_ms);
+        let events = self.events.entry(owner).or_default();
+        if event.kind != Kind::Alias {
+            events.push(Owned { event, late });
+        }
+    }
+
+    /// The link that the event makes, unless the device has one already.
+    #[must_use]
+    pub fn new_link(&self, event: &Event) -> Option<(Arc<str>, String)> {
+        event.link().filter(|(device, _)| !self.links.contains_key(device))
+    }
+
+    /// Follows the link of an event: what was the device's is the person's from now on.
+    pub fn unite(&mut self, event: &Event) {
+        let Some((device, person)) = self.new_link(event) else { return };
+        self.links.insert(device.clone(), person.clone());
+        let key = format!("a:{device}");
+        let moved = self.events.remove(&key).unwrap_or_default();
+        self.events.entry(person.clone()).or_default().extend(moved);
+        let device_newest = self.newest.remove(&key).unwrap_or(i64::MIN);
+        let person_newest = self.newest.entry(person).or_insert(i64::MIN);
+        *person_newest = (*person_newest).max(device_newest);
     }
 
     /// The key under which what is about `subject` lies now.
@@ -58,18 +86,5 @@ impl<'a> People<'a> {
     pub fn devices(&self, owner: &str) -> BTreeSet<Arc<str>> {
         let linked = self.links.iter().filter(|(_, person)| *person == owner);
         linked.map(|(device, _)| device.clone()).collect()
-    }
-
-    fn link(&mut self, device: &Arc<str>, person: &str) {
-        if self.links.contains_key(device) {
-            return;
-        }
-        self.links.insert(device.clone(), person.to_owned());
-        let key = format!("a:{device}");
-        let moved = self.events.remove(&key).unwrap_or_default();
-        self.events.entry(person.to_owned()).or_default().extend(moved);
-        let device_newest = self.newest.remove(&key).unwrap_or(i64::MIN);
-        let person_newest = self.newest.entry(person.to_owned()).or_insert(i64::MIN);
-        *person_newest = (*person_newest).max(device_newest);
     }
 }

@@ -1,8 +1,8 @@
-//! The rule language as a tree that prints itself as rule text.
+//! The rule language as a tree. It prints itself as rule text, see [`super::print`].
 //!
 //! The engine reads the text, the oracle walks the tree, so the two share no parser and no
 //! evaluation.
-use std::fmt::{self, Display};
+use super::pattern::Pattern;
 
 /// A whole number of millionths; prints as a decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +13,14 @@ pub struct Decimal(pub i64);
 pub enum Literal {
     /// A number.
     Number(Decimal),
-    /// Text, without quotes or backslashes in it.
+    /// Text.
     Text(String),
     /// A truth value.
     Bool(bool),
     /// A span of time, in milliseconds.
     Span(i64),
+    /// An instant, in milliseconds since the epoch; printed as a date.
+    Instant(i64),
 }
 
 /// A comparison.
@@ -38,6 +40,30 @@ pub enum Op {
     Ge,
 }
 
+/// Which time an aggregate looks at. Times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Everything ever.
+    All,
+    /// From so long ago, without that moment, to now.
+    Within(i64),
+    /// From so long ago, without that moment, to the nearer moment, which belongs to it.
+    Ago {
+        /// The far end.
+        older: i64,
+        /// The near end.
+        newer: i64,
+    },
+    /// The latest session.
+    Session,
+    /// The current local day.
+    Today,
+    /// The current local week, from Monday.
+    Week,
+    /// The current local month.
+    Month,
+}
+
 /// Which events an aggregate looks at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Select {
@@ -45,8 +71,8 @@ pub struct Select {
     pub names: Vec<String>,
     /// What must hold of the event.
     pub condition: Option<Box<Rule>>,
-    /// Only the last so many milliseconds.
-    pub within_ms: Option<i64>,
+    /// When it must have happened.
+    pub window: Window,
 }
 
 /// What an aggregate makes of the property.
@@ -68,17 +94,42 @@ pub enum Fold {
     Last,
 }
 
+/// What the latest context said of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The device.
+    Device,
+    /// Its operating system.
+    Os,
+    /// The application.
+    App,
+    /// The place.
+    Geo,
+    /// The campaign.
+    Campaign,
+    /// What the person agreed to.
+    Consent,
+}
+
 /// Something that has a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
+    /// What it says.
+    Literal(Literal),
     /// A property of the event at hand; only inside a `where`.
     Property(String),
     /// A trait of the person.
     Trait(String),
+    /// What the latest context that names it says.
+    Context(Area, String),
     /// A field of the person's latest session.
     Session(&'static str),
     /// The engagement score.
     Engagement,
+    /// The instant itself.
+    Now,
+    /// The person's place from 0 to 99.99 under a salt.
+    Bucket(String),
     /// How many events.
     Count(Select),
     /// Something made of a property of events.
@@ -87,6 +138,31 @@ pub enum Term {
     TimeSince(Select),
     /// Time since the earliest event.
     TimeSinceFirst(Select),
+    /// How many local days have such an event.
+    DaysActive(Select),
+    /// How many sessions have an event in the last so many milliseconds, or at all.
+    Sessions(Option<i64>),
+    /// How many local days in a row have such an event, up to today or yesterday.
+    Streak(Select),
+    /// How many periods of so many milliseconds, of so many back from now, have such an event.
+    Periods(Select, i64, i64),
+    /// One number divided by another.
+    Ratio(Box<Term>, Box<Term>),
+}
+
+/// One step of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Whether there must be no such event.
+    pub forbidden: bool,
+    /// Names; empty for any event.
+    pub names: Vec<String>,
+    /// What must hold of the event.
+    pub condition: Option<Box<Rule>>,
+    /// How soon.
+    pub within_ms: Option<i64>,
+    /// Properties that are the same in all events of the sequence.
+    pub same: Vec<String>,
 }
 
 /// A condition.
@@ -98,8 +174,10 @@ pub enum Rule {
     Or(Vec<Rule>),
     /// Not.
     Not(Box<Rule>),
-    /// A comparison with a literal.
-    Compare(Term, Op, Literal),
+    /// The value is `true`.
+    Is(Term),
+    /// A comparison.
+    Compare(Term, Op, Term),
     /// One of a list.
     In(Term, Vec<Literal>),
     /// Text holds text, or a list holds a value.
@@ -108,14 +186,93 @@ pub enum Rule {
     StartsWith(Term, String),
     /// Text ends so.
     EndsWith(Term, String),
-    /// Between two literals, both included.
-    Between(Term, Literal, Literal),
+    /// Text looks so.
+    Matches(Term, &'static Pattern),
+    /// Between two values, both included.
+    Between(Term, Term, Term),
     /// The value is not missing.
     Present(Term),
     /// There is such an event.
     Exists(Select),
+    /// The first such event ever is in the window.
+    FirstTime(Select),
+    /// There is such an event, but none in the window.
+    Stopped(Select),
+    /// There is such an event in the window that came after a gap of at least so long.
+    Resumed(Select, i64),
+    /// Events in this order.
+    Sequence(Vec<Step>),
     /// The person is in another segment.
     Segment(String),
+}
+
+/// A segment: a rule and what stands beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Its key.
+    pub key: String,
+    /// Who is in it.
+    pub when: Rule,
+    /// Who leaves it; without it, for whom `when` is false.
+    pub exit: Option<Rule>,
+    /// The shortest stay, in milliseconds.
+    pub min_stay_ms: i64,
+    /// How many hundredths of a percent are held out of it.
+    pub holdout: u16,
+    /// The purpose to which one must have agreed.
+    pub requires_consent: Option<String>,
+}
+
+impl Segment {
+    /// A segment that is nothing but its rule.
+    #[must_use]
+    pub fn plain(key: &str, when: Rule) -> Self {
+        Self {
+            key: key.to_owned(),
+            when,
+            exit: None,
+            min_stay_ms: 0,
+            holdout: 0,
+            requires_consent: None,
+        }
+    }
+
+    /// Whether who is in it depends on who was in it.
+    #[must_use]
+    pub fn has_memory(&self) -> bool {
+        self.exit.is_some() || self.min_stay_ms > 0
+    }
+
+    /// Its rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        std::iter::once(&self.when).chain(&self.exit)
+    }
+}
+
+impl Select {
+    /// All events of one name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { names: vec![name.to_owned()], condition: None, window: Window::All }
+    }
+
+    /// The same events of the last so many milliseconds.
+    #[must_use]
+    pub fn within(self, ms: i64) -> Self {
+        Self { window: Window::Within(ms), ..self }
+    }
+
+    /// The same events that satisfy a condition.
+    #[must_use]
+    pub fn having(self, condition: Rule) -> Self {
+        Self { condition: Some(Box::new(condition)), ..self }
+    }
+}
+
+impl From<Literal> for Term {
+    fn from(literal: Literal) -> Self {
+        Self::Literal(literal)
+    }
 }
 
 impl Op {
@@ -131,177 +288,42 @@ impl Op {
             Self::Ge => ordering.is_ge(),
         }
     }
-}
 
-impl Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let whole = self.0.unsigned_abs() / 1_000_000;
-        let fraction = format!("{:06}", self.0.unsigned_abs() % 1_000_000);
-        match fraction.trim_end_matches('0') {
-            "" => write!(f, "{sign}{whole}"),
-            fraction => write!(f, "{sign}{whole}.{fraction}"),
-        }
+    /// Whether it asks for more than being equal.
+    #[must_use]
+    pub fn needs_order(self) -> bool {
+        !matches!(self, Self::Eq | Self::Ne)
     }
 }
 
-/// A span of time in the largest unit that divides it.
-struct Span(i64);
+impl Area {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Device, Self::Os, Self::App, Self::Geo, Self::Campaign, Self::Consent];
 
-impl Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(i64, &str); 5] =
-            [(604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
-        match UNITS.iter().find(|(unit, _)| self.0 % unit == 0) {
-            Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
-            None => write!(f, "{}ms", self.0),
-        }
-    }
-}
-
-impl Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Its word in the language.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => write!(f, "\"{text}\""),
-            Self::Bool(value) => value.fmt(f),
-            Self::Span(ms) => Span(*ms).fmt(f),
+            Self::Device => "device",
+            Self::Os => "os",
+            Self::App => "app",
+            Self::Geo => "geo",
+            Self::Campaign => "campaign",
+            Self::Consent => "consent",
         }
     }
-}
 
-impl Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Eq => "==",
-            Self::Ne => "!=",
-            Self::Lt => "<",
-            Self::Le => "<=",
-            Self::Gt => ">",
-            Self::Ge => ">=",
-        })
-    }
-}
-
-impl Display for Fold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sum => "sum",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Avg => "avg",
-            Self::Distinct => "distinct",
-            Self::First => "first",
-            Self::Last => "last",
-        })
-    }
-}
-
-impl Display for Select {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.names.as_slice() {
-            [] => f.write_str("\"*\"")?,
-            [name] => write!(f, "\"{name}\"")?,
-            names => {
-                let names: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
-                write!(f, "[{}]", names.join(", "))?;
-            }
-        }
-        if let Some(condition) = &self.condition {
-            write!(f, " where {condition}")?;
-        }
-        if let Some(ms) = self.within_ms {
-            write!(f, " within {}", Span(ms))?;
-        }
-        Ok(())
-    }
-}
-
-impl Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Where it lies in the context of an event.
+    #[must_use]
+    pub fn place(self) -> &'static str {
         match self {
-            Self::Property(path) => f.write_str(path),
-            Self::Trait(path) => write!(f, "trait.{path}"),
-            Self::Session(field) => write!(f, "session.{field}"),
-            Self::Engagement => f.write_str("score.engagement"),
-            Self::Count(select) => write!(f, "count({select})"),
-            Self::Fold(fold, path, select) => write!(f, "{fold}({path} of {select})"),
-            Self::TimeSince(select) => write!(f, "time_since({select})"),
-            Self::TimeSinceFirst(select) => write!(f, "time_since_first({select})"),
+            Self::Device => "device",
+            Self::Os => "os",
+            Self::App => "app",
+            Self::Geo => "location",
+            Self::Campaign => "campaign",
+            Self::Consent => "consent.categoryPreferences",
         }
-    }
-}
-
-impl Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::And(rules) => join(f, rules, " and ", |r| matches!(r, Self::Or(_))),
-            Self::Or(rules) => join(f, rules, " or ", |_| false),
-            Self::Not(rule) if matches!(**rule, Self::And(_) | Self::Or(_)) => {
-                write!(f, "not ({rule})")
-            }
-            Self::Not(rule) => write!(f, "not {rule}"),
-            Self::Compare(term, op, literal) => write!(f, "{term} {op} {literal}"),
-            Self::In(term, literals) => {
-                let literals: Vec<String> = literals.iter().map(ToString::to_string).collect();
-                write!(f, "{term} in [{}]", literals.join(", "))
-            }
-            Self::Contains(term, literal) => write!(f, "{term} contains {literal}"),
-            Self::StartsWith(term, text) => write!(f, "{term} starts with \"{text}\""),
-            Self::EndsWith(term, text) => write!(f, "{term} ends with \"{text}\""),
-            Self::Between(term, low, high) => write!(f, "{term} between {low} and {high}"),
-            Self::Present(term) => write!(f, "exists({term})"),
-            Self::Exists(select) => write!(f, "exists({select})"),
-            Self::Segment(key) => write!(f, "segment(\"{key}\")"),
-        }
-    }
-}
-
-fn join(
-    f: &mut fmt::Formatter<'_>,
-    rules: &[Rule],
-    word: &str,
-    wrapped: fn(&Rule) -> bool,
-) -> fmt::Result {
-    for (index, rule) in rules.iter().enumerate() {
-        if index > 0 {
-            f.write_str(word)?;
-        }
-        if wrapped(rule) { write!(f, "({rule})")? } else { rule.fmt(f)? }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tree_prints_as_the_language_writes_it() {
-        let viewed = Select {
-            names: vec!["Product Viewed".into()],
-            condition: Some(Box::new(Rule::Or(vec![
-                Rule::Compare(
-                    Term::Property("price".into()),
-                    Op::Gt,
-                    Literal::Number(Decimal(50_250_000)),
-                ),
-                Rule::In(Term::Property("category".into()), vec![Literal::Text("shoes".into())]),
-            ]))),
-            within_ms: Some(7 * 86_400_000),
-        };
-        let count = Rule::Compare(Term::Count(viewed), Op::Ge, Literal::Number(Decimal(3_000_000)));
-        let rule = Rule::And(vec![
-            count,
-            Rule::Or(vec![
-                Rule::Segment("a".into()),
-                Rule::Not(Box::new(Rule::Segment("b".into()))),
-            ]),
-        ]);
-        assert_eq!(
-            rule.to_string(),
-            "count(\"Product Viewed\" where price > 50.25 or category in [\"shoes\"] within 1w) \
-             >= 3 and (segment(\"a\") or not segment(\"b\"))"
-        );
     }
 }

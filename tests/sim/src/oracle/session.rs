@@ -23,6 +23,19 @@ pub enum Reason {
     Campaign,
 }
 
+impl Reason {
+    /// The word of a session that began for this reason.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Edge => "first",
+            Self::Idle => "idle",
+            Self::Max => "max",
+            Self::Campaign => "campaign",
+        }
+    }
+}
+
 /// One session with all fields of the contract.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
@@ -178,7 +191,7 @@ fn page_of(event: &Event) -> Option<Arc<str>> {
     match event.kind {
         Kind::Page => find_text(&event.props, "url"),
         Kind::Screen => find_text(&event.props, "name"),
-        Kind::Track | Kind::Identify | Kind::Alias => None,
+        Kind::Track | Kind::Identify | Kind::Group | Kind::Alias => None,
     }
 }
 

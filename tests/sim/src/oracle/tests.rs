@@ -1,10 +1,16 @@
 //! The oracle itself, on cases small enough to be worked out by hand.
-use super::eval::Question;
+use super::calendar::{UTC, Zone};
+use super::eval::{Question, Standing};
 use super::event::{Event, Kind, Props, Val};
 use super::identity::People;
-use super::rule::{Decimal, Fold, Literal, Op, Rule, Select, Term};
+use super::rule::{Decimal, Fold, Literal, Op, Rule, Select, Term, Window};
 use super::session::{Reason, sessions};
 use super::{Person, Rules, Weight};
+
+mod language;
+mod paths;
+mod sequences;
+mod texts;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -22,6 +28,7 @@ fn rules() -> Rules {
         weights: Vec::new(),
         engaged_second: 0.0,
         segments: Vec::new(),
+        zone: UTC,
     }
 }
 
@@ -84,19 +91,25 @@ fn a_session_lasts_no_longer_than_the_limit() {
 
 /// Whether the person of these events satisfies the rule at `now`.
 fn holds(events: &[Event], rule: &Rule, now: i64) -> bool {
-    let rules = rules();
+    holds_in(&UTC, events, rule, now)
+}
+
+/// The same where the clocks go like this.
+fn holds_in(zone: &Zone, events: &[Event], rule: &Rule, now: i64) -> bool {
+    let rules = Rules { zone: zone.clone(), ..rules() };
     let people = People::of(events.iter(), rules.lateness_ms);
     let owned = people.events.values().next().map_or(&[][..], Vec::as_slice);
-    let person = Person::new(owned, &rules, now);
-    Question::new(&person, &rules).holds(rule)
+    let person = Person::new("a:d", owned, &rules, now);
+    Question::new(&person, &rules, &Standing::new()).holds(rule)
 }
 
 fn select(within_ms: Option<i64>) -> Select {
-    Select { names: vec!["E".into()], condition: None, within_ms }
+    let window = within_ms.map_or(Window::All, Window::Within);
+    Select { window, ..Select::named("E") }
 }
 
 fn number(term: Term, op: Op, whole: i64) -> Rule {
-    Rule::Compare(term, op, Literal::Number(Decimal(whole * 1_000_000)))
+    Rule::Compare(term, op, Literal::Number(Decimal(whole * 1_000_000)).into())
 }
 
 #[test]
@@ -148,7 +161,7 @@ fn aggregates_are_what_arithmetic_says() {
         (Fold::Distinct, 3_000_000),
     ] {
         let term = Term::Fold(fold, "p".into(), select(None));
-        let rule = Rule::Compare(term, Op::Eq, Literal::Number(Decimal(micros)));
+        let rule = Rule::Compare(term, Op::Eq, Literal::Number(Decimal(micros)).into());
         assert!(holds(&events, &rule, 10), "{rule}");
     }
 }
@@ -159,7 +172,7 @@ fn a_score_halves_in_a_half_life_and_counts_the_first_of_a_day() {
     let rules = Rules { weights: vec![weight], ..rules() };
     let events = at_times(&[0, 1]);
     let people = People::of(events.iter(), rules.lateness_ms);
-    let score = |now| Person::new(&people.events["a:d"], &rules, now).engagement(&rules);
+    let score = |now| Person::new("a:d", &people.events["a:d"], &rules, now).engagement(&rules);
     assert!((score(1) - 100.0 * (1.0 - (-1.0_f64).exp())).abs() < 1e-6);
     assert!((score(7 * DAY) - 100.0 * (1.0 - (-0.5_f64).exp())).abs() < 1e-9);
 }

@@ -1,17 +1,16 @@
 //! What the persons of a world do, and how it arrives: late, early, twice, shuffled.
+use super::rules::Draft;
 use crate::oracle::Rules;
 use crate::oracle::event::{Event, Kind, Props, Val};
+use crate::oracle::pattern::NOTES;
 use crate::rng::Rng;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// The most that an event may lie ahead of its receipt; admission clamps what is beyond.
 const FUTURE_MS_MAX: i64 = 5 * MINUTE_MS;
-/// First moment of every world: 2024-01-01T00:00:00Z, so that days of months stay readable.
-const EPOCH_MS: i64 = 1_704_067_200_000;
 
 /// How events reach the collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +37,14 @@ impl Style {
 }
 
 /// All arrivals of a world, in order.
-pub(super) fn generate(rng: &mut Rng, rules: &Rules, style: Style) -> Vec<Event> {
-    let days = if has_caps(rules) { 2 } else { *rng.pick(&[1, 3, 10, 30]) };
+pub(super) fn generate(rng: &mut Rng, draft: &Draft, style: Style) -> Vec<Event> {
     let mut life = Life {
         rng,
-        rules,
+        draft,
         style,
-        span_ms: days * DAY_MS,
-        taken: BTreeSet::new(),
+        moments: Moments::default(),
+        numbered: false,
+        seq: 0,
         events: Vec::new(),
         views: 0,
     };
@@ -57,7 +56,7 @@ pub(super) fn generate(rng: &mut Rng, rules: &Rules, style: Style) -> Vec<Event>
         life.serve(&format!("p{person}").into());
     }
     let events = life.events;
-    deliver(rng, events, rules, style)
+    deliver(rng, events, &draft.rules, style)
 }
 
 /// Whether the score has caps, which settle once a day is older than the lateness. Such worlds are
@@ -108,10 +107,13 @@ struct Sender {
 
 struct Life<'a> {
     rng: &'a mut Rng,
-    rules: &'a Rules,
+    draft: &'a Draft,
     style: Style,
-    span_ms: i64,
-    taken: BTreeSet<i64>,
+    moments: Moments,
+    /// Whether the device at hand numbers its events.
+    numbered: bool,
+    /// The latest number; no two devices of a world use the same.
+    seq: u64,
     events: Vec<Event>,
     views: u64,
 }
@@ -120,10 +122,9 @@ impl Life<'_> {
     /// Everything one device does in its visits.
     fn live_on(&mut self, person: i64, device: &Arc<str>, persons: i64) {
         let visits = self.rng.range(1, 7);
-        let mut starts: Vec<i64> =
-            (0..visits).map(|_| EPOCH_MS + self.rng.range(0, self.span_ms)).collect();
+        let mut starts: Vec<i64> = (0..visits).map(|_| self.start()).collect();
         starts.sort_unstable();
-        let numbered = self.rng.chance(70);
+        self.numbered = self.rng.chance(70);
         let keeps_user = self.rng.chance(60) && self.style != Style::Shuffled;
         let mut links_in = self.rng.range(-1, visits);
         let mut sender = Sender { user: None, device: Some(device.clone()) };
@@ -132,10 +133,8 @@ impl Life<'_> {
             links_in = -1;
         }
         let mut at = 0;
-        let mut seq = 0;
         for (visit, start) in (0..).zip(starts) {
             at = start.max(at + 1);
-            let from = self.events.len();
             if visit == links_in {
                 self.identify(&sender, person, at);
                 if keeps_user {
@@ -145,90 +144,126 @@ impl Life<'_> {
                 let other = self.rng.range(0, persons - 1);
                 self.identify(&sender, other, at);
             } else if self.rng.chance(15) {
-                let traits = self.traits();
-                self.push(&sender, Kind::Identify, ("", traits, Props::new()), at);
+                let (traits, context) = (self.traits(), self.surroundings());
+                self.push(&sender, Kind::Identify, ("", traits, context), at);
+            } else if self.rng.chance(10) {
+                self.join(&sender, at);
             }
-            at = self.visit(&sender, at, numbered);
-            for event in &mut self.events[from..] {
-                seq += 1;
-                event.seq = numbered.then_some(seq);
-            }
+            at = self.visit(&sender, at);
         }
+        self.numbered = false;
+    }
+
+    /// When a visit begins: anywhere, or as long after an earlier event as some rule waits, or when
+    /// a local day begins, give or take a millisecond.
+    fn start(&mut self) -> i64 {
+        let (epoch, end) = (self.draft.epoch, self.draft.epoch + self.draft.span_ms);
+        let anywhere = self.rng.range(epoch, end);
+        let spans: Vec<i64> = self.draft.waits.spans.iter().copied().collect();
+        let start = match self.rng.range(0, 9) {
+            0..4 if !self.events.is_empty() && !spans.is_empty() => {
+                let before = self.rng.pick(&self.events).at;
+                before + self.rng.pick(&spans)
+            }
+            4 | 5 => {
+                let midnights = self.draft.rules.zone.midnights(epoch, end);
+                if midnights.is_empty() { anywhere } else { *self.rng.pick(&midnights) }
+            }
+            6 if !self.draft.waits.instants.is_empty() => {
+                let instants: Vec<i64> = self.draft.waits.instants.iter().copied().collect();
+                *self.rng.pick(&instants)
+            }
+            _ => return anywhere,
+        };
+        let start = start + if self.rng.chance(40) { self.rng.range(-1, 1) } else { 0 };
+        if (epoch..=end).contains(&start) { start } else { anywhere }
+    }
+
+    /// The sender joins a group, whose traits are not the sender's.
+    fn join(&mut self, sender: &Sender, at: i64) {
+        let name = self.rng.word(&["team-1", "team-2"]);
+        let (traits, context) = (self.traits(), self.surroundings());
+        self.push(sender, Kind::Group, (name, traits, context), at);
     }
 
     fn identify(&mut self, sender: &Sender, person: i64, at: i64) {
         let user = Some(format!("p{person}").into());
         let sender = Sender { user, device: sender.device.clone() };
-        let (kind, traits) = if self.rng.chance(25) {
-            (Kind::Alias, Props::new())
+        let (kind, traits, context) = if self.rng.chance(25) {
+            (Kind::Alias, Props::new(), Props::new())
         } else {
-            (Kind::Identify, self.traits())
+            (Kind::Identify, self.traits(), self.surroundings())
         };
-        self.push(&sender, kind, ("", traits, Props::new()), at);
+        self.push(&sender, kind, ("", traits, context), at);
     }
 
     /// What a server of the shop reports about a person, without any device.
     fn serve(&mut self, user: &Arc<str>) {
         let sender = Sender { user: Some(user.clone()), device: None };
         for _ in 0..self.rng.range(0, 3) {
-            let at = EPOCH_MS + self.rng.range(0, self.span_ms);
-            if self.rng.chance(50) {
-                let traits = self.traits();
-                self.push(&sender, Kind::Identify, ("", traits, Props::new()), at);
-            } else {
-                let props = self.shop_props("Order Completed");
-                self.push(&sender, Kind::Track, ("Order Completed", props, Props::new()), at);
+            let at = self.start();
+            match self.rng.range(0, 9) {
+                0..4 => {
+                    let (traits, context) = (self.traits(), self.surroundings());
+                    self.push(&sender, Kind::Identify, ("", traits, context), at);
+                }
+                4 => self.join(&sender, at),
+                _ => {
+                    let props = self.shop_props("Order Completed", at);
+                    self.push(&sender, Kind::Track, ("Order Completed", props, Props::new()), at);
+                }
             }
         }
     }
 
     /// One visit from `at` on; gives the time of its last event.
-    fn visit(&mut self, sender: &Sender, at: i64, may_tie: bool) -> i64 {
+    fn visit(&mut self, sender: &Sender, at: i64) -> i64 {
         let mut at = at;
         let mut last = at;
         let busy = if self.rng.chance(10) { 40 } else { 8 };
         let mut context = self.arrival_context();
-        for _ in 0..self.rng.range(1, busy) {
-            at += self.pause();
-            let count = self.events.len();
+        for index in 0..self.rng.range(1, busy) {
+            // A visit that begins at a chosen moment has an event there.
+            at += if index == 0 { 0 } else { self.pause() };
             match self.rng.range(0, 9) {
                 0..4 => self.page(sender, std::mem::take(&mut context), at),
                 4 => {
                     let name = vec![("name", Val::text(self.rng.word(&["Home", "Basket"])))];
-                    self.push(sender, Kind::Screen, ("Screen Viewed", name, vec![]), at);
+                    let context = self.surroundings();
+                    self.push(sender, Kind::Screen, ("Screen Viewed", name, context), at);
                 }
-                _ => {
-                    let name = self.rng.word(super::rules::SHOP_EVENTS);
-                    let props = self.shop_props(name);
-                    self.push(sender, Kind::Track, (name, props, Props::new()), at);
-                }
+                _ => self.act(sender, at),
             }
             at = self.events.last().map_or(at, |e| e.at);
-            if may_tie && self.rng.chance(5) && self.events.len() > count {
-                let props = self.shop_props("Product Added");
-                self.push(sender, Kind::Track, ("Product Added", props, Props::new()), at);
-                self.tie(at);
+            if self.numbered && self.rng.chance(8) {
+                // Another at the very same time; the numbers tell which came first.
+                self.act(sender, at);
+                at = self.events.last().map_or(at, |e| e.at);
             }
             last = at;
         }
         last
     }
 
-    /// Puts the latest event at the same time as the one before it.
-    fn tie(&mut self, at: i64) {
-        if let Some(event) = self.events.last_mut() {
-            self.taken.remove(&event.at);
-            event.at = at;
-        }
+    /// Something done in the shop.
+    fn act(&mut self, sender: &Sender, at: i64) {
+        let name = self.rng.word(super::SHOP_EVENTS);
+        let props = self.shop_props(name, at);
+        let context = if self.rng.chance(20) { self.surroundings() } else { Props::new() };
+        self.push(sender, Kind::Track, (name, props, context), at);
     }
 
     fn pause(&mut self) -> i64 {
-        let idle = self.rules.idle_ms;
+        let idle = self.draft.rules.idle_ms;
+        let short: Vec<i64> =
+            self.draft.waits.spans.iter().copied().filter(|span| *span <= HOUR_MS).collect();
         match self.rng.range(0, 19) {
             0 => idle,
             1 => idle + 1,
             2 => self.rng.range(idle / 2, idle * 2),
             3..7 => self.rng.range(1, idle),
+            7..10 if !short.is_empty() => *self.rng.pick(&short),
+            10 => 0,
             _ => self.rng.range(1, MINUTE_MS),
         }
     }
@@ -244,6 +279,9 @@ impl Life<'_> {
         if self.rng.chance(5) {
             context.retain(|(key, _)| *key != "campaign");
             context.push(self.campaign());
+        }
+        if self.rng.chance(30) {
+            context.extend(self.surroundings());
         }
         self.push(sender, Kind::Page, ("Page Viewed", page, context), at);
         self.views += 1;
@@ -276,6 +314,50 @@ impl Life<'_> {
         ("campaign", Val::Map(inner))
     }
 
+    /// What a sender says of the device, the place and the person's consent; each part may be
+    /// missing, empty or nonsense. No campaign: that would begin a session.
+    fn surroundings(&mut self) -> Props {
+        let device = vec![
+            ("type", Val::text(self.rng.word(&["phone", "tablet", "desktop"]))),
+            ("memory", Val::Int(self.rng.range(1, 8))),
+            ("mobile", Val::Bool(self.rng.chance(50))),
+        ];
+        let os = vec![("name", Val::text(self.rng.word(&["iOS", "Android", "Linux"])))];
+        let app = vec![
+            ("version", Val::text(self.rng.word(&["1.2.3", "1.10.0", "2.0.0"]))),
+            ("build", Val::Int(self.rng.range(0, 6))),
+        ];
+        let location = vec![
+            ("country", Val::text(self.rng.word(&["FR", "DE", "LB"]))),
+            ("city", Val::text(self.rng.word(&["Lyon", "Lille", "Nantes"]))),
+        ];
+        let purposes = vec![
+            ("analytics", Val::Bool(self.rng.chance(70))),
+            ("marketing", Val::Bool(self.rng.chance(60))),
+        ];
+        let purposes = self.thinned(purposes);
+        let parts = [
+            ("device", device),
+            ("os", os),
+            ("app", app),
+            ("location", location),
+            ("consent", vec![("categoryPreferences", Val::Map(purposes))]),
+        ];
+        let mut said = Props::new();
+        for (name, part) in parts {
+            if self.rng.chance(45) {
+                let mut part = if name == "consent" { part } else { self.thinned(part) };
+                if self.rng.chance(4)
+                    && let Some((_, value)) = part.first_mut()
+                {
+                    *value = Val::List(vec![value.clone()]);
+                }
+                said.push((name, Val::Map(part)));
+            }
+        }
+        said
+    }
+
     /// Traits of which each may be missing or empty.
     fn traits(&mut self) -> Props {
         let plan = Val::text(self.rng.word(&["free", "pro", "team"]));
@@ -283,11 +365,20 @@ impl Life<'_> {
         let vip = Val::Bool(self.rng.chance(50));
         let city = Val::text(self.rng.word(&["Lyon", "Lille", "Nantes"]));
         let city = Val::Map(vec![("city", city)]);
-        self.thinned(vec![("plan", plan), ("age", age), ("vip", vip), ("address", city)])
+        let name = Val::text(self.rng.word(&["Ada", "Zo\u{e9}", "abc"]));
+        let favourite = Val::text(&format!("sku-{}", self.rng.range(1, 6)));
+        self.thinned(vec![
+            ("plan", plan),
+            ("age", age),
+            ("vip", vip),
+            ("address", city),
+            ("first-name", name),
+            ("favourite", favourite),
+        ])
     }
 
     /// Properties of which each may be missing or empty.
-    fn shop_props(&mut self, name: &str) -> Props {
+    fn shop_props(&mut self, name: &str, at: i64) -> Props {
         let price = self.price();
         let total = self.price();
         let product = format!("sku-{}", self.rng.range(1, 6));
@@ -304,6 +395,10 @@ impl Life<'_> {
             ("tags", Val::List(tags)),
             ("cart", Val::Map(vec![("total", total)])),
             ("mixed", mixed),
+            ("note", Val::text(self.rng.word(NOTES))),
+            ("cut-rate", Val::text(self.rng.word(NOTES))),
+            ("score", Val::Map(vec![("x", Val::Int(self.rng.range(0, 6)))])),
+            ("until", Val::Int(at + self.rng.range(-2, 40) * HOUR_MS)),
         ];
         if name.starts_with("Order") {
             let key = if gift { "revenue" } else { "total" };
@@ -331,13 +426,14 @@ impl Life<'_> {
         props
     }
 
-    /// Adds an event at the first free moment from `at` on.
+    /// Adds an event at the first moment from `at` on at which it is not tied with another.
     fn push(&mut self, sender: &Sender, kind: Kind, what: (&str, Props, Props), at: i64) {
-        let mut at = at;
-        while !self.taken.insert(at) {
-            at += 1;
-        }
         let (name, props, context) = what;
+        // Sessions cannot be split within a millisecond, so what names a campaign stands alone.
+        let names_campaign = context.iter().any(|(key, _)| *key == "campaign");
+        let may_share = self.numbered && sender.device.is_some() && !names_campaign;
+        let at = self.moments.take(at, may_share);
+        self.seq += 1;
         self.events.push(Event {
             kind,
             message: u64::try_from(self.events.len()).expect("few events"),
@@ -345,10 +441,25 @@ impl Life<'_> {
             device: sender.device.clone(),
             at,
             received: at,
-            seq: None,
+            seq: self.numbered.then_some(self.seq),
             name: name.into(),
             props,
             context,
         });
+    }
+}
+
+/// Which moments are taken: by one event, or by several whose numbers tell their order.
+#[derive(Default)]
+struct Moments(BTreeMap<i64, bool>);
+
+impl Moments {
+    fn take(&mut self, at: i64, numbered: bool) -> i64 {
+        let mut at = at;
+        while self.0.get(&at).is_some_and(|others| !(numbered && *others)) {
+            at += 1;
+        }
+        self.0.insert(at, numbered);
+        at
     }
 }
