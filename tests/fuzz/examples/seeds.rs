@@ -1,0 +1,20 @@
+//! Writes the first corpus: the rules, and the states of some made-up histories.
+use sillage_fuzz::{RULES, blank, fold, plan};
+use std::fs;
+
+fn main() -> std::io::Result<()> {
+    for (index, rule) in RULES.iter().enumerate() {
+        fs::write(format!("corpus/rules/seed-{index:02}"), rule)?;
+    }
+    let plan = plan();
+    for length in [0_u8, 1, 5, 20, 60] {
+        let bytes: Vec<u8> = (0..length).map(|n| n.wrapping_mul(37)).collect();
+        let mut record = blank();
+        fold(&plan, &mut record, &bytes);
+        let mut encoded = vec![0];
+        record.encode(&mut encoded);
+        fs::write(format!("corpus/states/record-{length:02}"), encoded)?;
+        fs::write(format!("corpus/states/history-{length:02}"), [&[1], &record.export()[..]].concat())?;
+    }
+    Ok(())
+}
