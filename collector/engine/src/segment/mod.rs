@@ -6,50 +6,16 @@
 //!
 //! Nothing here knows a clock, a session or how scores decay: a [`Subject`] answers for those.
 //!
-//! # Grammar
-//!
-//! ```text
-//! rule       = any
-//! any        = all { "or" all }
-//! all        = not { "and" not }
-//! not        = "not" not | condition
-//! condition  = operand
-//!            | operand ( "==" | "!=" | "<" | "<=" | ">" | ">=" ) operand
-//!            | operand "in" "[" literal { "," literal } [ "," ] "]"
-//!            | operand "between" operand "and" operand               both bounds belong to it
-//!            | operand ( "contains" | "starts" "with" | "ends" "with" ) literal
-//! operand    = literal | path | call | "(" any ")"
-//! call       = ( "count" | "exists" | "time_since" | "time_since_first" ) "(" over ")"
-//!            | ( "sum" | "min" | "max" | "avg" | "first" | "last" | "distinct" )
-//!              "(" path "of" over ")"
-//!            | "exists" "(" operand ")"
-//!            | "segment" "(" string ")"
-//! over       = events { "where" any | "within" duration }            each at most once
-//! events     = string | "[" string { "," string } [ "," ] "]"        "*" is any event
-//! path       = name { "." name }
-//! name       = word | "`" characters "`"                             any word after a dot
-//! literal    = [ "-" ] number | [ "-" ] duration | string | "true" | "false"
-//! duration   = number ( "ms" | "s" | "m" | "h" | "d" | "w" )         a number of milliseconds
-//! string     = '"' { character | "\" ( '"' | "\" | "/" | "n" | "t" | "r" | "u{" hex "}" ) } '"'
-//! ```
-//!
-//! Outside `where` a path is a fact: `trait.*`, `session.*`, `score.*`. Inside it is a property of
-//! the event; `context.page.url` is looked up in its context, `properties.x` is `x` (for properties
-//! whose names begin like a fact).
-//!
-//! # Meaning
+//! The grammar and what each form means are in `docs/RULES.md`; each file of the parser names the
+//! lines of it that it reads. What must never change without a new format of states:
 //!
 //! - A missing value makes any comparison false, `!=` too; `not` of that is true. Null is missing.
 //!   So is a value of another type than what it is compared with: numbers compare with numbers only.
-//! - Text is equal byte by byte and has no order. `contains` looks into text, or for an item of a
-//!   list. A value used as a condition holds if it is `true`.
 //! - `within W` at `now` sees events with `now − W < at ≤ now`; without it everything ever counts.
-//! - Of no events `count`, `sum` and `distinct` are 0, everything else is missing.
-//! - `sum`, `min`, `max` and `avg` take numbers only; `first`, `last` and `distinct` take numbers,
-//!   text and truth values. Events without such a value are passed over.
+//! - Of no events `count`, `sum`, `distinct` and other numbers of something are 0, everything else is
+//!   missing.
 //! - `sum` and `avg` add millionths, each value rounded half away from zero.
-//! - Windowed `count`, and `distinct`, compare with a number written in the rule: it decides how
-//!   many entries are kept.
+//! - A comparison with a number decides how many entries are kept; without one as many as may be.
 mod ast;
 mod blank;
 mod canonical;
