@@ -115,6 +115,19 @@ impl Collector {
         child.wait().expect("it can be waited for").success()
     }
 
+    /// Memory that it holds, in bytes (resident set).
+    ///
+    /// # Panics
+    /// If it does not run.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("the kernel says it") * 1_024
+    }
+
     /// The configuration file.
     #[must_use]
     pub fn config(&self) -> PathBuf {
