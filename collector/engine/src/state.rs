@@ -156,7 +156,7 @@ impl State {
         let tie = tie_of(fact);
         let uses = plan.use_of(fact.name);
         let view = if uses.is_engagement { view_of(fact) } else { None };
-        if fact.at.0 >= self.receipt_max.saturating_sub(plan.session.lateness_ms) {
+        if self.shapes_sessions(plan, fact) {
             let atom = Atom::of(fact, tie, view, uses);
             if self.device(fact.device).fold(&plan.session, &atom) {
                 plan.rules.touch_session(touched);
@@ -187,6 +187,12 @@ impl State {
         self.fold_features(plan, fact, touched);
     }
 
+    /// Whether a fact comes in time to shape a session.
+    fn shapes_sessions(&self, plan: &Plan, fact: &Fact<'_>) -> bool {
+        let limit = self.receipt_max.saturating_sub(plan.session.lateness_ms);
+        fact.kind.is_activity() && fact.at.0 >= limit
+    }
+
     /// Takes what rules ask of a fact.
     fn fold_features(&mut self, plan: &Plan, fact: &Fact<'_>, touched: &mut Touched) {
         let event = FoldEvent {
@@ -197,6 +203,7 @@ impl State {
             props: fact.props,
             context: fact.context,
             device: fact.device,
+            shapes_sessions: self.shapes_sessions(plan, fact),
         };
         plan.rules.fold(&mut self.features, &event, self.receipt_max, touched);
     }

@@ -14,7 +14,14 @@ use std::time::{Duration, Instant};
 
 const COUNTS: [usize; 4] = [1, 20, 200, 1_000];
 const PAGES: [&str; 9] = [
-    "catalog", "main", "product1", "product2", "lost", "cart", "delivery_choice", "payment_choice",
+    "catalog",
+    "main",
+    "product1",
+    "product2",
+    "lost",
+    "cart",
+    "delivery_choice",
+    "payment_choice",
     "payment_done",
 ];
 
@@ -76,7 +83,9 @@ fn rule(number: usize) -> String {
         5 => format!(
             "sequence(\"Cart Viewed\" where url == \"{page}\" -> no \"Order Completed\" within {times}h)"
         ),
-        6 => format!("first(url of \"Page Viewed\") == \"{page}\" and days_active(within 30d) >= {times}"),
+        6 => format!(
+            "first(url of \"Page Viewed\") == \"{page}\" and days_active(within 30d) >= {times}"
+        ),
         _ => format!("score.engagement >= {}", 5 + number * 7 % 90),
     }
 }

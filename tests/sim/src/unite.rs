@@ -28,6 +28,16 @@ pub struct Compared {
     pub memberships: usize,
 }
 
+impl Compared {
+    /// Adds what was compared elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.devices += other.devices;
+        self.split += other.split;
+        self.bytes += other.bytes;
+        self.memberships += other.memberships;
+    }
+}
+
 /// Something that happens to the records of the person.
 enum Step<'a> {
     Fact(&'a Encoded),

@@ -52,7 +52,7 @@ impl World {
 /// Moments between arrivals and after the last, many of them exactly at a deadline or one
 /// millisecond before it.
 fn asks(rng: &mut Rng, arrivals: &[Event], draft: &rules::Draft, style: life::Style) -> Vec<Ask> {
-    const BETWEEN: usize = 6;
+    const BETWEEN: usize = 10;
     const AT_THE_END: usize = 8;
     let mut asks = Vec::new();
     if style == life::Style::Live {

@@ -10,12 +10,7 @@ fn devices_that_join_at_any_time_and_in_any_order_make_the_same_person() {
     for seed in 0..WORLDS {
         let world = World::new(seed);
         match unite(&world) {
-            Ok(Compared { devices, split, bytes, memberships }) => {
-                sum.devices += devices;
-                sum.split += split;
-                sum.bytes += bytes;
-                sum.memberships += memberships;
-            }
+            Ok(compared) => sum.add(compared),
             Err(why) => panic!("seed {seed}: {why}\n{:#?}", world.rules.segments),
         }
     }

@@ -73,6 +73,21 @@ fn deadlines_before_the_next_fact_fire_before_it() {
 }
 
 #[test]
+fn what_comes_too_late_for_a_session_leaves_the_latest_one_its_events() {
+    let plan = plan(&["exists(\"E\" in session)"]);
+    let (mut record, mut out) = (blank("u:p"), Vec::new());
+    record.step(&plan, &fact("E", 0, 0), &mut out);
+    // Longer ago than sessions take in, and yet more than a session after the latest one.
+    record.step(&plan, &fact("E", 30 * HOUR, 103 * HOUR), &mut out);
+    assert_eq!(told(&out), [(0, Enter, 0)]);
+    let mut other = blank("a:d");
+    other.step(&plan, &fact("E", HOUR, 103 * HOUR), &mut Vec::new());
+    let received = ReceiptMillis(START + 103 * HOUR);
+    record.absorb(&plan, "d", &other.export(), received, &mut out).unwrap();
+    assert_eq!(told(&out), [(0, Enter, 0)]);
+}
+
+#[test]
 fn nobody_enters_before_having_left() {
     let plan = plan(&["count(\"E\" within 2h) >= 2"]);
     let (mut record, mut out) = (blank("u:p"), Vec::new());

@@ -86,6 +86,8 @@ pub(super) struct LogAt {
     pub(super) tie: u64,
     /// The hash of its device; 0 where nobody asks.
     pub(super) device: u64,
+    /// Whether it came in time to shape a session; false where nobody asks.
+    pub(super) shapes: bool,
     /// The value of the property, where one is asked for.
     pub(super) value: Option<Kept>,
 }

@@ -75,6 +75,7 @@ pub(super) struct Entry<'a> {
     pub(super) tie: u64,
     pub(super) name: &'a str,
     pub(super) device: &'a str,
+    pub(super) shapes_sessions: bool,
     pub(super) values: EventValues<'a>,
     pub(super) asked: &'a Asked<'a>,
     pub(super) with: With<'a>,
@@ -94,7 +95,7 @@ enum Input<'a> {
     Number(f64),
     Hash(u64),
     Value(Plain<'a>),
-    Log { device: u64, value: Option<Plain<'a>> },
+    Log { device: u64, shapes: bool, value: Option<Plain<'a>> },
     Step { key: u64, steps: u16 },
 }
 
@@ -149,7 +150,7 @@ impl Leaf {
                     None => None,
                 };
                 let device = if *by_device { device_hash(entry.device) } else { 0 };
-                Input::Log { device, value }
+                Input::Log { device, shapes: *by_device && entry.shapes_sessions, value }
             }
             LeafKind::Sequence(plan) => plan.step(entry)?,
         })
@@ -179,9 +180,9 @@ impl Leaf {
             (LeafKind::FirstWithin(_), Input::Value(value)) => {
                 LeafState::Values(alloc::vec![ValueAt { at, tie, value: Kept::of(value)? }])
             }
-            (LeafKind::Log { .. }, Input::Log { device, value }) => {
+            (LeafKind::Log { .. }, Input::Log { device, shapes, value }) => {
                 let value = value.and_then(Kept::of);
-                LeafState::Log(alloc::vec![LogAt { at, tie, device, value }])
+                LeafState::Log(alloc::vec![LogAt { at, tie, device, shapes, value }])
             }
             (LeafKind::Sequence(_), Input::Step { key, steps }) => {
                 LeafState::Steps(alloc::vec![StepAt { at, key, steps }])
@@ -253,9 +254,9 @@ impl Leaf {
                 let held = ValueAt { at, tie, value };
                 other(insert_bounded(list, held, self.keep(), order_values_at))
             }
-            (LeafState::Log(list), Input::Log { device, value }) => {
+            (LeafState::Log(list), Input::Log { device, shapes, value }) => {
                 let value = value.and_then(Kept::of);
-                let entry_at = LogAt { at, tie, device, value };
+                let entry_at = LogAt { at, tie, device, shapes, value };
                 let changed = insert_bounded(list, entry_at, self.keep(), LogAt::order);
                 self.drop_sessions_past(list, entry.with.session_max_ms);
                 other(changed)
@@ -304,10 +305,11 @@ impl Leaf {
         }
     }
 
-    /// What is further back than a session can be from the latest entry belongs to no session that
-    /// could still be the latest.
+    /// What is further back than a session can be from the latest entry that belongs to one belongs
+    /// to no session that could still be the latest. Entries that came too late for sessions say
+    /// nothing about them.
     fn drop_sessions_past(&self, list: &mut Vec<LogAt>, session_max_ms: i64) {
-        if let (LeafKind::Log { by_device: true, .. }, Some(latest)) = (&self.kind, list.last()) {
+        if let Some(latest) = list.iter().rev().find(|held| held.shapes) {
             let limit = latest.at.saturating_sub(session_max_ms);
             list.drain(..list.partition_point(|held| held.at < limit));
         }

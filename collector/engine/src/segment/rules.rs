@@ -123,6 +123,8 @@ pub(crate) struct FoldEvent<'a> {
     pub(crate) context: Map<'a>,
     /// The device that it came from.
     pub(crate) device: &'a str,
+    /// Whether it came in time to shape a session.
+    pub(crate) shapes_sessions: bool,
 }
 
 impl Rules {
@@ -198,10 +200,11 @@ impl Rules {
         touched: &mut Touched,
     ) {
         self.prune(features, receipt_max);
-        let &FoldEvent { at, tie, name, device, .. } = event;
+        let &FoldEvent { at, tie, name, device, shapes_sessions, .. } = event;
         let values = EventValues { props: event.props, context: event.context };
         let asked = &self.predicates.ask(values);
-        let entry = Entry { at, tie, name, device, values, asked, with: self.with() };
+        let with = self.with();
+        let entry = Entry { at, tie, name, device, shapes_sessions, values, asked, with };
         if !event.is_activity {
             for &index in &self.every {
                 self.fold_leaf(index, features, entry, (receipt_max, touched));

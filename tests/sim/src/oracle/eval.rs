@@ -252,7 +252,7 @@ fn is_named(names: &[String], event: &Event) -> bool {
 }
 
 /// A property of an event, or a part of its context.
-fn property<'e>(event: &'e Event, path: &str) -> Option<&'e Val> {
+pub(super) fn property<'e>(event: &'e Event, path: &str) -> Option<&'e Val> {
     if let Some(path) = path.strip_prefix("context.") {
         return find(&event.context, path);
     }

@@ -1,5 +1,6 @@
 //! Whether events happened in an order, by trying them.
-use super::event::{Event, Val, find};
+use super::eval::property;
+use super::event::{Event, Val};
 use super::rule::Step;
 use super::value::{is_scalar, same};
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ pub fn holds(
 
 /// The values at the paths, if all are there.
 fn values<'a>(event: &'a Event, paths: &[String]) -> Option<Vec<&'a Val>> {
-    paths.iter().map(|path| find(&event.props, path).filter(|value| is_scalar(value))).collect()
+    paths.iter().map(|path| property(event, path).filter(|value| is_scalar(value))).collect()
 }
 
 fn are_alike(one: &Event, other: &Event, paths: &[String]) -> bool {

@@ -12,6 +12,8 @@ const SECOND_MS: i64 = 1000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// As long as a window may be: five years.
+const WINDOW_MS_MAX: i64 = 1827 * DAY_MS;
 /// How deep `and`, `or` and `not` nest.
 const DEPTH_MAX: u32 = 2;
 
@@ -172,6 +174,7 @@ impl<'a> Grammar<'a> {
     fn span(&mut self) -> i64 {
         match self.rng.range(0, 11) {
             0 => 1500,
+            1 if self.rng.chance(15) => WINDOW_MS_MAX,
             1 => 90 * SECOND_MS,
             2 => self.rng.range(1, 20) * DAY_MS + 1,
             3..5 => self.rng.range(1, 48) * HOUR_MS,

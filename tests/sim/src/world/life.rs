@@ -383,9 +383,12 @@ impl Life<'_> {
         let total = self.price();
         let product = format!("sku-{}", self.rng.range(1, 6));
         let tags = self.rng.range(0, 2);
-        let tags = (0..tags).map(|_| Val::text(self.rng.word(&["new", "sale"]))).collect();
+        let tag = [Val::text("new"), Val::text("sale"), Val::Int(12), Val::Null];
+        let tags = (0..tags).map(|_| self.rng.pick(&tag).clone()).collect();
         let gift = self.rng.chance(50);
-        let mixed = if gift { Val::text("12") } else { Val::Int(12) };
+        // Two of these are the same number.
+        let mixed = [Val::text("12"), Val::Int(12), Val::Float(12.0), Val::Bool(true)];
+        let mixed = self.rng.pick(&mixed).clone();
         let mut props = vec![
             ("product_id", Val::text(&product)),
             ("category", Val::text(self.rng.word(&["shoes", "bags", "hats"]))),

@@ -60,6 +60,7 @@ impl Sent {
             props: self.props.as_map(),
             context: self.context.as_map(),
             device: "d",
+            shapes_sessions: true,
         }
     }
 }

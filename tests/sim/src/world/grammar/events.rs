@@ -1,5 +1,5 @@
 //! Which events: names, `where`, windows.
-use super::{DAY_MS, DEPTH_MAX, Grammar, HOUR_MS, MINUTE_MS};
+use super::{DAY_MS, DEPTH_MAX, Grammar, HOUR_MS, MINUTE_MS, WINDOW_MS_MAX};
 use crate::oracle::rule::{Fold, Literal, Op, Rule, Select, Term, Window};
 use crate::world::SHOP_EVENTS;
 
@@ -16,6 +16,7 @@ impl Grammar<'_> {
                 SHOP_EVENTS[at..at + 2].iter().map(|&n| n.into()).collect()
             }
             2 => vec!["Page Viewed".into()],
+            3 => vec![self.rng.word(&["Screen Viewed", "Page Engaged", "Never Seen"]).into()],
             _ => vec![self.rng.word(SHOP_EVENTS).into()],
         }
     }
@@ -88,7 +89,7 @@ impl Grammar<'_> {
             6..13 => Window::Within(self.span()),
             13 | 14 => {
                 let (one, other) = (self.span(), self.span());
-                let newer = one.min(other);
+                let newer = one.min(other).min(WINDOW_MS_MAX - MINUTE_MS);
                 Window::Ago { older: one.max(other).max(newer + MINUTE_MS), newer }
             }
             15 | 16 => Window::Session,
@@ -100,9 +101,10 @@ impl Grammar<'_> {
 
     /// Periods: how long one is, and how many.
     pub(super) fn rhythm(&mut self) -> (i64, i64) {
-        let every =
-            *self.rng.pick(&[90 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, DAY_MS, 7 * DAY_MS]);
-        (every, self.rng.range(1, 12))
+        let periods = [90 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, DAY_MS, 7 * DAY_MS];
+        // What has a memory is replayed at each of these moments after each event.
+        let count = if self.is_plain || self.rng.chance(90) { self.rng.range(1, 12) } else { 366 };
+        (if count == 366 { DAY_MS } else { *self.rng.pick(&periods) }, count)
     }
 
     /// What stands in a `where`, in so many percent of cases.
@@ -170,8 +172,16 @@ impl Grammar<'_> {
     fn mixed(&mut self) -> Rule {
         self.saw("mixed types");
         let term = Term::Property("mixed".into());
-        match self.rng.range(0, 2) {
+        match self.rng.range(0, 3) {
             0 => self.compare(term, Op::Eq, Literal::Text("12".into())),
+            3 => {
+                self.saw("in");
+                let list =
+                    [Literal::Text("12".into()), super::values::whole(12), Literal::Bool(true)];
+                let left_out = self.rng.index(list.len());
+                let kept = list.into_iter().enumerate().filter(|(index, _)| *index != left_out);
+                Rule::In(term, kept.map(|(_, literal)| literal).collect())
+            }
             1 => self.compare(term, Op::Eq, super::values::whole(12)),
             _ => self.compare(term, Op::Ge, super::values::whole(12)),
         }
@@ -179,8 +189,11 @@ impl Grammar<'_> {
 
     fn tags(&mut self) -> Rule {
         self.saw("contains (list)");
-        let tag = self.rng.word(&["new", "sale", "ne"]);
-        Rule::Contains(Term::Property("tags".into()), Literal::Text(tag.into()))
+        let tag = match self.rng.word(&["new", "sale", "ne", ""]) {
+            "" => super::values::whole(12),
+            tag => Literal::Text(tag.into()),
+        };
+        Rule::Contains(Term::Property("tags".into()), tag)
     }
 
     /// A property made into one value.

@@ -102,7 +102,8 @@ impl Grammar<'_> {
                 Term::Count(self.select())
             }
             5..7 => {
-                let path = self.rng.word(&["product_id", "category", "note", "quantity"]);
+                let path =
+                    self.rng.word(&["product_id", "category", "note", "quantity", "mixed", "tags"]);
                 self.folded(Fold::Distinct, path)
             }
             7..9 => {
@@ -162,7 +163,8 @@ impl Grammar<'_> {
             }
             _ => {
                 let fold = *self.rng.pick(&folds);
-                let path = self.rng.word(&["price", "quantity", "cart.total"]);
+                let paths = ["price", "price", "quantity", "cart.total", "context.device.memory"];
+                let path = self.rng.word(&paths);
                 self.folded(fold, path)
             }
         }

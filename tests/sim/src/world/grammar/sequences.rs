@@ -42,6 +42,8 @@ impl Grammar<'_> {
                 &["category", "gift"],
                 &["cart.total"],
                 &["mixed"],
+                &["context.device.type"],
+                &["tags"],
             ]);
             self.saw(if same.len() == 1 { "same(one)" } else { "same(several)" });
             let index = self.rng.index(steps.len());

@@ -119,7 +119,10 @@ impl Grammar<'_> {
                 Box::new(Term::Count(self.select())),
                 Box::new(Term::Count(self.select())),
             ),
-            _ => self.folded(fold, "price"),
+            _ => {
+                let path = self.rng.word(&["price", "price", "tags", "mixed"]);
+                self.folded(fold, path)
+            }
         };
         Rule::Present(term)
     }
