@@ -1,13 +1,18 @@
 //! Draws what is wrong with a rule: the place underlined, what was expected, what may help.
-use crate::config::ProjectConfig;
+use crate::config::{ProjectConfig, SegmentConfig};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use sillage_engine::Diagnostic;
 
 /// All diagnostics as plain text, ready for a terminal or a log.
 pub(crate) fn render(project: &ProjectConfig, diagnostics: &[Diagnostic]) -> String {
+    render_segments(&project.segments, diagnostics)
+}
+
+/// As [`render`], of segments that may be in no project yet.
+pub(crate) fn render_segments(segments: &[SegmentConfig], diagnostics: &[Diagnostic]) -> String {
     let mut drawn = Vec::new();
     for diagnostic in diagnostics {
-        let rule = project.segments.iter().find(|s| s.key == diagnostic.segment);
+        let rule = segments.iter().find(|s| s.key == diagnostic.segment);
         drawn.push(render_one(rule.map_or("", |s| s.when.as_str()), diagnostic));
     }
     drawn.join("\n")

@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem documents.
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Why a request was not answered; everything that the reader gets to know about it.
@@ -11,6 +12,8 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     /// A header that belongs to the status: `Allow`, `WWW-Authenticate`, `Retry-After`.
     pub(crate) header: Option<(http::HeaderName, &'static str)>,
+    /// A member of the document beside the usual ones.
+    pub(crate) more: Option<(&'static str, Value)>,
 }
 
 #[derive(Serialize)]
@@ -20,14 +23,20 @@ struct Document<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), header: None }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code, detail: detail.into(), header: None, more: None }
     }
 
-    fn with(mut self, name: http::HeaderName, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, name: http::HeaderName, value: &'static str) -> Self {
         self.header = Some((name, value));
         self
     }
@@ -52,6 +61,11 @@ impl Problem {
 
     pub(crate) fn write_key() -> Self {
         let detail = "this is a write key, and write keys only ingest; reading takes a read token";
+        Self::new(StatusCode::FORBIDDEN, "scope", detail)
+    }
+
+    pub(crate) fn read_token() -> Self {
+        let detail = "this token only reads; changing segments takes an admin token";
         Self::new(StatusCode::FORBIDDEN, "scope", detail)
     }
 
@@ -87,6 +101,11 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
+            more: self
+                .more
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
         };
         serde_json::to_vec(&document).expect("strings and a number are always JSON")
     }

@@ -5,7 +5,7 @@ use crate::resp::keyspace::Hash;
 use crate::resp::reply::Reply;
 
 /// Answers from the hash under the first argument, or from none.
-fn with_hash(call: &Call<'_>, answer: impl FnOnce(Option<Hash<'_, '_>>) -> Reply) -> Outcome {
+fn with_hash(call: &Call<'_>, answer: impl FnOnce(Option<Hash<'_>>) -> Reply) -> Outcome {
     match call.keyspace().hash(call.argument(0)) {
         Ok(found) => answer(found),
         Err(refusal) => refusal,

@@ -6,6 +6,8 @@ mod serve;
 
 use crate::cli::{Cli, Command, ConfigCommand, ConfigFile, Segments};
 use crate::config::{Config, ProjectConfig};
+use crate::definitions::Saved;
+use crate::project::Folders;
 use anyhow::{Context as _, bail};
 
 /// Runs one command.
@@ -23,13 +25,17 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// The configuration that a command asks for: `--config`, else `sillage.toml` here if there is one,
-/// else the defaults.
+/// else the defaults. Segments are as they were last changed.
 pub(crate) fn configuration(file: &ConfigFile) -> anyhow::Result<Config> {
     let usual = std::path::Path::new("sillage.toml");
     let path = file.config.as_deref().or_else(|| usual.exists().then_some(usual));
     let mut config = crate::config::load(path)?;
     if let Some(dir) = &file.data_dir {
         config.server.data_dir.clone_from(dir);
+    }
+    for project in &mut config.projects {
+        let folders = Folders::of(&config.server.data_dir, &project.name);
+        project.segments = Saved::load(&folders.segments)?.over(&project.segments);
     }
     Ok(config)
 }

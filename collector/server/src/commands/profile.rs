@@ -70,11 +70,11 @@ fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Resul
     if !project.settle() {
         bail!("a worker failed; the log above says why");
     }
-    let found =
-        if args.device { project.view.device(&args.id) } else { project.view.user(&args.id) };
+    let view = project.shown.view();
+    let found = if args.device { view.device(&args.id) } else { view.user(&args.id) };
     let fields = found.map(|profile| {
         let mut fields = serde_json::Map::new();
-        project.view.labels().render(&profile, &mut |name, value| {
+        view.labels().render(&profile, &mut |name, value| {
             fields.insert(name.to_owned(), Value::String(value.to_owned()));
         });
         Value::Object(fields)

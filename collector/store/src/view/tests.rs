@@ -2,7 +2,7 @@ use super::*;
 use crate::keys::{Key, segment_shard};
 use crate::limits::{CHANGES_MAX, PROFILE_TTL_MS, SEGMENT_SHARDS};
 use crate::sample::{self, NOW, membership, person};
-use sillage_model::{EventTime, Profile};
+use sillage_model::{EventTime, Profile, SegmentIndex};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -106,7 +106,13 @@ fn the_summary_counts_each_once() {
     }
     view.publish_tombstone(&PersonKey::device("d1"), &PersonKey::user("1"));
     view.publish(with_devices(person("u:1", 3), &["d1", "d3"]), &[], NOW);
-    let expected = Summary { persons: 1, devices: 3, devices_linked: 2, members: vec![2, 0, 0] };
+    let expected = Summary {
+        persons: 1,
+        devices: 3,
+        devices_linked: 2,
+        members: vec![2, 0, 0],
+        held_out: vec![0; 3],
+    };
     assert_eq!(view.summary(), expected);
 }
 
@@ -326,7 +332,7 @@ fn a_person_is_marked_once_however_often_they_change() {
     works.sort_by(|a, b| a.entry.member().cmp(b.entry.member()));
     assert_eq!(
         works.iter().map(|w| w.exits.clone()).collect::<Vec<_>>(),
-        [vec![(HOT, 99)], vec![]]
+        [vec![("hot-cart".into(), 99)], vec![]]
     );
     assert_eq!((view.dirty_count(), view.take_dirty(10).len()), (0, 0));
     view.publish(person("u:1", 100), &[], NOW);
@@ -335,7 +341,7 @@ fn a_person_is_marked_once_however_often_they_change() {
     let again = view.take_dirty(10);
     let first = again.iter().find(|w| w.entry.member().as_str() == "u:1").unwrap();
     let Entry::Person(profile) = &first.entry else { panic!("u:1 is a person") };
-    assert_eq!((profile.version, first.exits.as_slice()), (100, &[(HOT, 99)][..]));
+    assert_eq!((profile.version, first.exits.as_slice()), (100, &[("hot-cart".into(), 99)][..]));
 }
 
 #[test]
@@ -356,7 +362,12 @@ fn publishing_and_linking_at_once_leaves_no_device_listed() {
             }
         });
     });
-    let expected =
-        Summary { persons: 2_000, devices: 2_000, devices_linked: 2_000, members: vec![0, 0, 0] };
+    let expected = Summary {
+        persons: 2_000,
+        devices: 2_000,
+        devices_linked: 2_000,
+        members: vec![0, 0, 0],
+        held_out: vec![0; 3],
+    };
     assert_eq!(view.summary(), expected);
 }
