@@ -194,10 +194,9 @@ impl Folder {
         let person = PersonKey::user(fact.name);
         let history = self.persons.at(slot).record.export();
         let digest = self.plan.digest();
+        self.derived.absorb((id, fact), &person, (digest, &history), self.partitions);
         if self.keeps_histories {
             self.histories.keep(id, fact, history);
-        } else {
-            self.derived.absorb((id, fact), &person, (digest, &history), self.partitions);
         }
         self.change(slot, |_, record, out| record.leave_tombstone(&person, out));
     }

@@ -198,7 +198,7 @@ impl<L: EventLog> Rebuild<L> {
         }
         let (done, all_done) = sync_channel(self.workers.len());
         for (mut folder, worker) in shadow.folders.into_iter().zip(&halted) {
-            folder.keeps_histories = false;
+            folder.keeps_histories = self.workers.len() == 1;
             folder.tells = true;
             folder.received = folder.received.max(moment);
             let (view, generation) = (Arc::clone(&self.view), self.generation);

@@ -142,6 +142,8 @@ impl<L: EventLog> Worker<L> {
             .map(Partition)
             .collect();
         let mut folder = Folder::new(Arc::clone(&parts.plan), config.partitions);
+        // A single worker reads every link before what follows from it.
+        folder.keeps_histories = config.count == 1;
         let mut failed = None;
         let cursors = parts.store.load(&owned, &mut |partition, member, bytes| {
             if failed.is_none() {

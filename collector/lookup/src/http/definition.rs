@@ -67,9 +67,11 @@ pub enum SegmentState {
 pub struct Diagnosis {
     /// The key of the segment it is in.
     pub segment: String,
+    /// Which of its rules: `when` or `exit`.
+    pub part: &'static str,
     /// What is wrong.
     pub message: String,
-    /// Where it begins, in bytes of the rule.
+    /// Where it begins, in bytes of that rule.
     pub start: usize,
     /// Where it ends.
     pub end: usize,

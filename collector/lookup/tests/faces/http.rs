@@ -39,6 +39,7 @@ impl Segments for Fixed {
                 b"busy" => Err(EditRefused::Busy),
                 _ => Err(EditRefused::Invalid(vec![Diagnosis {
                     segment: key,
+                    part: "when",
                     message: "wrong".into(),
                     start: 1,
                     end: 2,

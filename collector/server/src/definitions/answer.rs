@@ -20,6 +20,7 @@ pub(super) fn read(key: &str, body: &[u8]) -> Result<SegmentConfig, EditRefused>
 pub(super) fn diagnoses(segments: &[SegmentConfig], found: &[Diagnostic]) -> Vec<Diagnosis> {
     let told = found.iter().map(|diagnostic| Diagnosis {
         segment: diagnostic.segment.clone(),
+        part: diagnostic.part.name(),
         message: diagnostic.message.clone(),
         start: diagnostic.span.start,
         end: diagnostic.span.end,
