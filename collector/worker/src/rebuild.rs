@@ -166,6 +166,7 @@ impl<L: EventLog> Rebuild<L> {
         mut shadow: Shadow,
         switch: &mut dyn FnMut(i64) -> Switched,
     ) -> Result<Receiver<()>, WorkerError> {
+        let started = Instant::now();
         let halted = self.workers.iter().map(Halter::halt).collect::<Result<Vec<_>, _>>()?;
         let stand = halted.iter().map(Halted::reached).collect::<Result<Vec<Reached>, _>>()?;
         let fired = stand.iter().map(|reached| reached.moment).max().unwrap_or(0);
@@ -205,6 +206,8 @@ impl<L: EventLog> Rebuild<L> {
             let replacement = Replacement { folder, view, generation, done: done.clone() };
             worker.order(Order::Take(Box::new(replacement)))?;
         }
+        let halt = started.elapsed();
+        tracing::info!(?halt, "the workers go on with other rules");
         Ok(all_done)
     }
 

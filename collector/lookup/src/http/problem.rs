@@ -13,7 +13,7 @@ pub(crate) struct Problem {
     /// A header that belongs to the status: `Allow`, `WWW-Authenticate`, `Retry-After`.
     pub(crate) header: Option<(http::HeaderName, &'static str)>,
     /// A member of the document beside the usual ones.
-    pub(crate) more: Option<(&'static str, Value)>,
+    pub(crate) more: Option<Box<(&'static str, Value)>>,
 }
 
 #[derive(Serialize)]
@@ -101,11 +101,7 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
-            more: self
-                .more
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
+            more: self.more.iter().map(|more| (more.0.to_owned(), more.1.clone())).collect(),
         };
         serde_json::to_vec(&document).expect("strings and a number are always JSON")
     }

@@ -112,13 +112,13 @@ fn problem_of(refused: EditRefused, key: &str) -> Problem {
             let detail = format!("the definition of {key:?} cannot be used: see the diagnostics");
             let mut problem =
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "segment_invalid", detail);
-            problem.more = Some(("diagnostics", serde_json::json!(found)));
+            problem.more = Some(Box::new(("diagnostics", serde_json::json!(found))));
             problem
         }
         EditRefused::Referred(by) => {
             let detail = format!("these segments refer to {key:?}: {}", by.join(", "));
             let mut problem = conflict("segment_referred", detail);
-            problem.more = Some(("referred_by", serde_json::json!(by)));
+            problem.more = Some(Box::new(("referred_by", serde_json::json!(by))));
             problem
         }
         EditRefused::Busy => {
