@@ -12,6 +12,7 @@ mod error;
 mod fold;
 mod halt;
 mod histories;
+pub mod history;
 mod identity;
 mod limits;
 mod persons;
