@@ -160,8 +160,7 @@ impl Plan {
     }
 
     /// The segments whose rules refer to this one.
-    #[must_use]
-    pub fn dependents(&self, segment: SegmentIndex) -> &[SegmentIndex] {
+    pub fn dependents(&self, segment: SegmentIndex) -> impl Iterator<Item = SegmentIndex> {
         self.rules.dependents(segment)
     }
 
