@@ -11,5 +11,6 @@ pub mod resp;
 
 pub use crate::http::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
-    Lookup, LookupProject, SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
+    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
 };

@@ -3,6 +3,7 @@
 use crate::accept;
 use crate::config::Config;
 use crate::definitions::Door;
+use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use sillage_engine::RuleSet;
 use sillage_eventlog::{Clock, Cursor, DeadLetters, FileLog, ListOrder};
 use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
 use sillage_lookup::resp::{RespConfig, RespProject};
@@ -55,6 +57,9 @@ impl Faces {
         }
         if self.lookup.edits(request.method(), path) {
             return self.lookup.edit(request).await;
+        }
+        if self.lookup.looks_back(request.method(), path) {
+            return self.lookup.look_back(request).await;
         }
         if self.lookup.matches(path) {
             return self.lookup.respond(request).await;
@@ -230,7 +235,20 @@ fn lookup(project: &Project) -> LookupProject {
             events: counts.events_by_name().into_iter().collect(),
         }),
         dead_letters: Arc::new(Shelf(Arc::clone(&project.dead_letters))),
+        history: Arc::new(historian(project)),
     }
+}
+
+/// Who looks at a project's history.
+fn historian(project: &Project) -> Historian {
+    let (config, editor) = (project.config.clone(), Arc::clone(&project.editor));
+    // Everything but the segments is as it was configured; these may have been changed since.
+    let rules = Arc::new(move || {
+        let segments = editor.plan().sources().to_vec();
+        RuleSet { segments, ..config.rule_set() }
+    });
+    let (view, clock) = (Arc::clone(&project.shown), project.clock.clone());
+    Historian::new(&project.config.name, rules, &project.log, view, clock)
 }
 
 /// The dead letters as lookups read them.

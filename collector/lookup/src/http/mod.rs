@@ -6,6 +6,7 @@ pub(crate) mod auth;
 mod cursor;
 mod dead_letters;
 mod definition;
+mod history;
 mod path;
 mod problem;
 mod route;
@@ -19,6 +20,7 @@ use crate::http::auth::{Tokens, authorize};
 pub use crate::http::definition::{
     Diagnosis, EditAnswer, EditRefused, Edited, SegmentDetail, SegmentState, Segments,
 };
+pub use crate::http::history::{ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -54,6 +56,8 @@ pub struct LookupProject {
     pub counts: Arc<dyn Fn() -> SummaryParts + Send + Sync>,
     /// The rejected events.
     pub dead_letters: Arc<dyn DeadLetterSource>,
+    /// Who looks at its history.
+    pub history: Arc<dyn HistorySource>,
 }
 
 /// What a summary says beside what the view counts.

@@ -65,12 +65,18 @@ impl Problem {
     }
 
     pub(crate) fn read_token() -> Self {
-        let detail = "this token only reads; changing segments takes an admin token";
+        let detail = "this token only reads; this takes an admin token";
         Self::new(StatusCode::FORBIDDEN, "scope", detail)
     }
 
     pub(crate) fn person_unknown() -> Self {
         let detail = "no event of a person with this id has been seen";
+        Self::new(StatusCode::NOT_FOUND, "person_unknown", detail)
+    }
+
+    pub(crate) fn person_unknown_then() -> Self {
+        let detail = "no event of a person with this id had been received by then, or the log no \
+                      longer holds any";
         Self::new(StatusCode::NOT_FOUND, "person_unknown", detail)
     }
 
@@ -87,6 +93,12 @@ impl Problem {
         let detail = "this path is for reading";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_refused", detail)
             .with(http::header::ALLOW, "GET, HEAD")
+    }
+
+    pub(crate) fn busy() -> Self {
+        let detail = "the project's history is being looked at for somebody else; one at a time";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            .with(http::header::RETRY_AFTER, "2")
     }
 
     pub(crate) fn unavailable(detail: &'static str) -> Self {

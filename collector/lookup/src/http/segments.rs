@@ -14,6 +14,8 @@ pub(crate) struct Segment {
     detail: SegmentDetail,
     members: u64,
     held_out: u64,
+    /// How often it was asked for since the start.
+    reads: u64,
 }
 
 #[derive(Serialize)]
@@ -71,7 +73,8 @@ fn count(view: &View, details: Vec<SegmentDetail>) -> Vec<Segment> {
 fn with_counts(view: &View, summary: &Summary, detail: SegmentDetail) -> Segment {
     let index = view.labels().segment_index(&detail.key).map(|index| usize::from(index.0));
     let of = |counts: &[u64]| index.and_then(|index| counts.get(index)).copied().unwrap_or(0);
-    Segment { detail, members: of(&summary.members), held_out: of(&summary.held_out) }
+    let reads = view.reads().of(&detail.key);
+    Segment { detail, members: of(&summary.members), held_out: of(&summary.held_out), reads }
 }
 
 /// A segment that is being changed, as it will be, with the members it has until then.
@@ -83,6 +86,7 @@ pub(crate) fn edited(project: &LookupProject, detail: SegmentDetail) -> Vec<u8> 
 pub(crate) fn members(reading: &Reading<'_>, key: &str) -> Result<Vec<u8>, Problem> {
     let view = &reading.view;
     let index = view.labels().segment_index(key).ok_or_else(|| Problem::segment_unknown(key))?;
+    view.reads().count(key);
     let limit = reading.limit(PAGE_MEMBERS_DEFAULT, PAGE_MEMBERS_MAX)?;
     let after = reading.parameter("cursor")?.map(|text| cursor::decode(&text)).transpose()?;
     let page = view.members(index, after.as_ref(), limit);

@@ -68,7 +68,8 @@ fn key_in(path: &str) -> Option<&str> {
     (!key.is_empty() && !key.contains('/')).then_some(key)
 }
 
-async fn read<B>(body: B) -> Result<Vec<u8>, Problem>
+/// Reads a definition, within bounds of length and time.
+pub(crate) async fn read<B>(body: B) -> Result<Vec<u8>, Problem>
 where
     B: BodyExt,
     B::Error: Into<BodyError>,

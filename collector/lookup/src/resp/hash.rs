@@ -25,6 +25,9 @@ pub(crate) fn hget(call: &mut Call<'_>) -> Outcome {
 pub(crate) fn hmget(call: &mut Call<'_>) -> Outcome {
     let fields = call.arguments.get(1..).unwrap_or_default();
     with_hash(call, |hash| {
+        if let Some(hash) = &hash {
+            fields.iter().for_each(|field| hash.note_read(field));
+        }
         let all = hash.map(|hash| hash.fields()).unwrap_or_default();
         let value = |name: &[u8]| {
             let found = all.iter().find(|(field, _)| field.as_bytes() == name);

@@ -105,6 +105,9 @@ impl<'c> Keyspace<'c> {
     pub(crate) fn sorted_set(&self, name: &[u8]) -> Result<Option<SortedSet>, Reply> {
         match self.existing(name) {
             Some(Place { view, key: Key::Segment(segment, shard) }) => {
+                if let Some(label) = view.labels().segment(segment) {
+                    view.reads().count(&label.key);
+                }
                 Ok(Some(SortedSet { view, segment, shard }))
             }
             Some(_) => Err(Reply::wrong_type()),
@@ -146,7 +149,16 @@ impl Hash<'_> {
         self.view.hash(&self.key).unwrap_or_default()
     }
 
+    /// Counts that somebody asked for a membership. Who reads a whole profile asks for none.
+    pub(crate) fn note_read(&self, field: &[u8]) {
+        let key = field.strip_prefix(b"seg:").and_then(|key| core::str::from_utf8(key).ok());
+        if let Some(key) = key.filter(|key| self.view.labels().segment_index(key).is_some()) {
+            self.view.reads().count(key);
+        }
+    }
+
     pub(crate) fn value(&self, field: &[u8]) -> Option<String> {
+        self.note_read(field);
         self.view.hash_field(&self.key, core::str::from_utf8(field).ok()?)
     }
 }

@@ -6,7 +6,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use sillage_lookup::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
-    Lookup, LookupProject, SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
+    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
 };
 use sillage_model::PersonKey;
 use sillage_store::Shown;
@@ -131,6 +132,41 @@ fn segments_are_changed_by_admins_alone_and_refusals_say_why() {
     }
 }
 
+/// Answers with what it was asked, or as the definition wishes.
+struct Past;
+
+impl HistorySource for Past {
+    fn preview(&self, definition: Vec<u8>) -> HistoryAnswer<'_> {
+        let fault = Diagnosis {
+            segment: "preview".into(),
+            part: "when",
+            message: "unknown unit `days`".into(),
+            start: 3,
+            end: 7,
+            label: "not a unit of time".into(),
+            help: Some("write `7d`".into()),
+            rendered: "error: unknown unit `days`".into(),
+        };
+        let answer = match &definition[..] {
+            b"wrong" => Err(HistoryProblem::Rules(vec![fault])),
+            b"busy" => Err(HistoryProblem::Busy),
+            b"gone" => Err(HistoryProblem::Unavailable("disk".into())),
+            other => Ok(serde_json::to_vec(&json!({"bytes": other.len()})).unwrap()),
+        };
+        Box::pin(async move { answer })
+    }
+
+    fn audit(&self, at: Option<String>) -> HistoryAnswer<'_> {
+        Box::pin(async move { Ok(serde_json::to_vec(&json!({"at": at})).unwrap()) })
+    }
+
+    fn explain(&self, asked: ExplainAsked) -> HistoryAnswer<'_> {
+        let ids: Vec<&str> = asked.ids.iter().map(PersonKey::as_str).collect();
+        let shown = json!({"member": asked.member.as_str(), "ids": ids, "at": asked.at});
+        Box::pin(async move { Ok(serde_json::to_vec(&shown).unwrap()) })
+    }
+}
+
 fn project(name: &str, users: i64, letters: u64) -> LookupProject {
     let letter = |position| DeadLetter {
         position,
@@ -150,6 +186,7 @@ fn project(name: &str, users: i64, letters: u64) -> LookupProject {
         ready: Arc::new(move || users > 0),
         counts: Arc::new(|| SummaryParts { sessions: 9, events: vec![("Page Viewed".into(), 4)] }),
         dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
+        history: Arc::new(Past),
     }
 }
 
@@ -292,7 +329,7 @@ fn segments_are_listed_with_their_rule_and_their_size() {
         "exit": null, "min_stay": "0ms", "holdout": 0.0, "requires_consent": null,
         "public": true, "class": "event", "events_read": ["*"], "bytes": 48,
         "worst_exit_lag_ms": 0, "exactness": "exact", "version": 1, "saved_at": null,
-        "state": "live", "members": 14 + 7 + 1, "held_out": 0,
+        "state": "live", "members": 14 + 7 + 1, "held_out": 0, "reads": 0,
     });
     assert_eq!(ask("/v1/segments/vip").body, want);
     assert_eq!(all["segments"][1], want);
@@ -355,4 +392,79 @@ fn only_reading_paths_are_answered_here() {
     {
         assert_eq!(lookup.matches(path), want, "{path}");
     }
+}
+
+fn look_back(method: Method, path: &str, token: &str, body: &str) -> Answer {
+    let request = Request::builder().method(&method).uri(path);
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+    let lookup = lookup();
+    assert!(lookup.looks_back(&method, request.uri().path()), "{path}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let response: Response<Full<Bytes>> = lookup.look_back(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    })
+}
+
+#[test]
+fn looking_back_takes_the_token_that_belongs_to_it() {
+    let preview = |token, body| look_back(Method::POST, "/v1/segments/preview", token, body);
+    assert_eq!(preview("admin-shop", "{}").body, json!({"bytes": 2}));
+    assert_eq!(preview("read-shop", "{}").body["code"], "scope");
+    assert_eq!(preview("write-shop", "{}").body["code"], "scope");
+    assert_eq!(preview("nobody", "{}").status, StatusCode::UNAUTHORIZED);
+    assert_eq!(preview("admin-cold", "{}").status, StatusCode::SERVICE_UNAVAILABLE);
+    let long = "x".repeat(300_000);
+    assert_eq!(preview("admin-shop", &long).body["code"], "too_large");
+    let audit = look_back(Method::POST, "/v1/segments/audit?at=2026-01-01", "admin-shop", "");
+    assert_eq!(audit.body, json!({"at": "2026-01-01"}));
+    let lookup = lookup();
+    for (method, path) in [
+        (Method::GET, "/v1/segments/preview"),
+        (Method::PUT, "/v1/segments/audit"),
+        (Method::GET, "/v1/segments"),
+    ] {
+        assert!(!lookup.looks_back(&method, path), "a segment may have any key: {path}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_preview_is_told_in_full() {
+    let preview = |body| look_back(Method::POST, "/v1/segments/preview", "admin-shop", body);
+    let wrong = preview("wrong");
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.headers["content-type"], "application/problem+json");
+    assert_eq!(wrong.body["code"], "segment_invalid");
+    let fault = json!({"segment": "preview", "part": "when", "message": "unknown unit `days`", "start": 3, "end": 7,
+                       "label": "not a unit of time", "help": "write `7d`",
+                       "rendered": "error: unknown unit `days`"});
+    assert_eq!(wrong.body["diagnostics"], json!([fault]));
+    let busy = preview("busy");
+    assert_eq!(
+        (busy.status, busy.body["code"].clone()),
+        (StatusCode::SERVICE_UNAVAILABLE, json!("busy"))
+    );
+    assert!(busy.headers.contains_key("retry-after"));
+    let gone = preview("gone");
+    assert_eq!(gone.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!gone.body["detail"].as_str().unwrap().contains("disk"), "that is for the log");
+}
+
+#[test]
+fn an_explanation_is_asked_for_by_any_id_of_a_person() {
+    let ask = |path| look_back(Method::GET, path, "read-shop", "");
+    let user = ask("/v1/users/a%20b%2Fc/explain/vip?at=2026-01-01T00:00:00Z");
+    let want = json!({"member": "u:a b/c", "ids": ["a:tablet", "u:a b/c"],
+                      "at": "2026-01-01T00:00:00Z"});
+    assert_eq!(user.body, want);
+    let device = ask("/v1/devices/tablet/explain/vip");
+    assert_eq!(device.body["ids"], json!(["a:tablet", "u:a b/c"]));
+    assert_eq!(ask("/v1/users/0/explain/nothing").body["code"], "segment_unknown");
+    assert_eq!(ask("/v1/users/nobody/explain/vip").body["code"], "person_unknown");
+    let posted = look_back(Method::POST, "/v1/users/0/explain/vip", "read-shop", "");
+    assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
 }

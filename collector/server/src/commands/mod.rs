@@ -1,5 +1,6 @@
 //! What each command does, one file each.
 mod config_check;
+mod history;
 mod profile;
 mod segments;
 mod serve;
@@ -20,6 +21,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Profile(args) => profile::run(&args),
         Command::Segments(Segments::List(args)) => segments::list(&args),
         Command::Segments(Segments::Check(args)) => segments::check(&args),
+        Command::Segments(Segments::Preview(args)) => history::preview(&args),
+        Command::Segments(Segments::Audit(args)) => history::audit(&args),
+        Command::Segments(Segments::Explain(args)) => history::explain(&args),
         Command::Config(ConfigCommand::Check(file)) => config_check::run(&file),
     }
 }
@@ -55,4 +59,17 @@ pub(crate) fn chosen<'a>(
             .find(|p| p.name == name)
             .with_context(|| format!("no project is called {name}; there are {}", names())),
     }
+}
+
+/// A part of a path, or a value of a query; every byte that is not plain is escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }

@@ -43,17 +43,10 @@ async fn ask(
     Ok(answer)
 }
 
-/// The path of a person or device; every byte that is not plain is escaped.
+/// The path of a person or device.
 fn path(args: &Args) -> String {
-    let mut path = if args.device { "/v1/devices/" } else { "/v1/users/" }.to_owned();
-    for byte in args.id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    let kind = if args.device { "devices" } else { "users" };
+    format!("/v1/{kind}/{}", super::escaped(&args.id))
 }
 
 /// Opens the project as the collector would, looks, and closes it again.

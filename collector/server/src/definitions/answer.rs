@@ -1,8 +1,7 @@
 //! Definitions as they are read from a request and told in an answer.
 use crate::config::SegmentConfig;
-use crate::diagnose;
-use sillage_engine::{Diagnostic, SegmentInfo};
-use sillage_lookup::{Diagnosis, EditRefused, SegmentDetail, SegmentState};
+use sillage_engine::SegmentInfo;
+use sillage_lookup::{EditRefused, SegmentDetail, SegmentState};
 
 /// Reads a definition: a JSON object with the configuration's fields, of which `key` may be left out.
 pub(super) fn read(key: &str, body: &[u8]) -> Result<SegmentConfig, EditRefused> {
@@ -14,21 +13,6 @@ pub(super) fn read(key: &str, body: &[u8]) -> Result<SegmentConfig, EditRefused>
         return Err(malformed(format!("its key {told} is not that of the path")));
     }
     serde_json::from_value(fields.into()).map_err(|error| malformed(error.to_string()))
-}
-
-/// What is wrong, for a machine and for people.
-pub(super) fn diagnoses(segments: &[SegmentConfig], found: &[Diagnostic]) -> Vec<Diagnosis> {
-    let told = found.iter().map(|diagnostic| Diagnosis {
-        segment: diagnostic.segment.clone(),
-        part: diagnostic.part.name(),
-        message: diagnostic.message.clone(),
-        start: diagnostic.span.start,
-        end: diagnostic.span.end,
-        label: diagnostic.label.clone(),
-        help: diagnostic.help.clone(),
-        rendered: diagnose::render_segments(segments, std::slice::from_ref(diagnostic)),
-    });
-    told.collect()
 }
 
 /// A segment as it is told, live.

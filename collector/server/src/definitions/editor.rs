@@ -1,8 +1,9 @@
 //! Makes changes of segments, one at a time: takes one, prepares its states beside the ones that are
 //! served, and exchanges them.
-use super::answer::{detail, diagnoses, read};
+use super::answer::{detail, read};
 use super::saved::{Edit, Saved};
 use crate::config::{ProjectConfig, SegmentConfig};
+use crate::diagnose::diagnoses;
 use crate::project::{Progress, next_generation, view_config};
 use parking_lot::Mutex;
 use sillage_engine::Plan;
@@ -180,7 +181,7 @@ impl Editor {
                 holds: false,
             }),
             (Err(found), Edit::Put(_)) => {
-                Err(EditRefused::Invalid(diagnoses(&config.segments, &found)))
+                Err(EditRefused::Invalid(diagnoses(&config.rule_set().segments, &found)))
             }
             (Err(found), Edit::Remove(_)) => {
                 // All was well with it, so what is wrong without it refers to it.

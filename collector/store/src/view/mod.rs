@@ -7,6 +7,7 @@ mod changes;
 mod dirty;
 mod index;
 mod read;
+mod reads;
 mod shard;
 mod shown;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 pub use changes::{Change, Changes, StreamId};
 pub use index::{Listed, Order};
 pub use read::{ScanPage, Summary, Ttl};
+pub use reads::Reads;
 pub use shown::Shown;
 
 pub(crate) use dirty::{Sweep, Work};
@@ -77,6 +79,8 @@ pub struct View {
     dirty: dirty::Dirty,
     /// Keys of segments that are gone, so that a Redis does not keep their sets.
     gone: Vec<String>,
+    /// Shared, so that counts go on in a view that takes the place of this one.
+    reads: Arc<Reads>,
 }
 
 impl View {
@@ -97,6 +101,7 @@ impl View {
             changes: Arc::default(),
             dirty: dirty::Dirty::default(),
             gone: Vec::new(),
+            reads: Arc::default(),
         })
     }
 
@@ -115,6 +120,7 @@ impl View {
         Arc::new(Self {
             hasher: self.hasher.clone(),
             changes: Arc::clone(&self.changes),
+            reads: Arc::clone(&self.reads),
             dirty: dirty::Dirty::beside(&self.dirty),
             gone,
             ..fresh

@@ -2,7 +2,7 @@
 //!
 //! Lookups by id show what is known, however old. The Redis keys of a person are shown until their
 //! TTL has run out, as in a real Redis; who is in a segment stays listed there.
-use super::{Changes, Entry, Listed, Order, View};
+use super::{Changes, Entry, Listed, Order, Reads, View};
 use crate::fields::ttl_s;
 use crate::keys::{self, Key, segment_shard};
 use crate::limits::{MEMBERS_PAGE_MAX, SCAN_COUNT_MAX, SEGMENT_SHARDS, TABLE_SHARDS};
@@ -84,6 +84,12 @@ impl View {
     #[must_use]
     pub fn changes(&self) -> &Arc<Changes> {
         &self.changes
+    }
+
+    /// How often each segment was read through this view.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// The person with this user id.
