@@ -30,5 +30,7 @@ mod zone;
 pub use plan::{Plan, SegmentInfo};
 pub use record::Record;
 pub use rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};
-pub use segment::{Diagnostic, Evidence, ExplainNode, Explanation, Flip, RulePart};
+pub use segment::{
+    Diagnostic, Evidence, ExplainNode, Explanation, Flip, RulePart, canonical_rule, nearest,
+};
 pub use session::{EndReason, Session, StartReason};

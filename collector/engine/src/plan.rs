@@ -159,6 +159,11 @@ impl Plan {
         u16::try_from(index).ok().map(SegmentIndex)
     }
 
+    /// The segments whose rules refer to this one.
+    pub fn dependents(&self, segment: SegmentIndex) -> impl Iterator<Item = SegmentIndex> {
+        self.rules.dependents(segment)
+    }
+
     /// The names of the scores that a profile holds, in its order.
     #[must_use]
     pub fn score_names(&self) -> &[&str] {

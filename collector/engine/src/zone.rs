@@ -42,13 +42,16 @@ impl Zone {
         self.offsets.get(index).map_or(0, |(_, offset)| *offset)
     }
 
-    /// The number of the local day, counted from 1970-01-01.
-    pub(crate) fn day(&self, at: i64) -> i64 {
+    /// The number of the local day, counted from 1970-01-01, that holds an instant (milliseconds
+    /// since the epoch).
+    #[must_use]
+    pub fn day(&self, at: i64) -> i64 {
         at.saturating_add(self.offset(at)).div_euclid(DAY_MS)
     }
 
     /// The first instant of a local day, or of the first one after it that there is.
-    pub(crate) fn start_of_day(&self, day: i64) -> i64 {
+    #[must_use]
+    pub fn start_of_day(&self, day: i64) -> i64 {
         let midnight = day.saturating_mul(DAY_MS);
         // Offsets stay within a day, so the midnight lies between its neighbours in UTC. Of all
         // instants there that belong to the day or a later one the earliest is either where some

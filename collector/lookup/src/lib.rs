@@ -1,6 +1,7 @@
 //! Reads over HTTP and over the Redis protocol.
 //!
-//! Both faces read the same [`sillage_store::View`]s and write nothing. This crate knows tokens,
+//! Both faces read the same [`sillage_store::View`]s and write nothing; who changes a segment over
+//! HTTP is handed on to whoever can. This crate knows tokens,
 //! paths, pages and protocols; it deliberately knows neither how memberships come about nor where
 //! they are kept.
 
@@ -9,6 +10,7 @@ mod limits;
 pub mod resp;
 
 pub use crate::http::{
-    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
-    SourceError, SummaryParts,
+    DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
+    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
 };

@@ -5,6 +5,10 @@ use core::time::Duration;
 pub(crate) const PAGE_MEMBERS_DEFAULT: usize = 100;
 /// Members on one page at most. Contract.
 pub(crate) const PAGE_MEMBERS_MAX: usize = 1_000;
+/// Bytes of a segment's definition; its rule has at most 16 KiB, as text of JSON six times that.
+pub(crate) const DEFINITION_BYTES_MAX: usize = 256 * 1024;
+/// How long a definition may take to arrive.
+pub(crate) const DEFINITION_WAIT: Duration = Duration::from_secs(10);
 /// Dead letters on one page when the reader does not say.
 pub(crate) const PAGE_DEAD_LETTERS_DEFAULT: usize = 100;
 /// Dead letters on one page at most; each may carry 64 KiB of raw bytes.

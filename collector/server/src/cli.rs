@@ -135,6 +135,88 @@ pub(crate) enum Segments {
     List(SegmentsArgs),
     /// Check every rule and underline what is wrong.
     Check(SegmentsArgs),
+    /// Run a rule over history: who would be in it now, and how it would have come and gone.
+    Preview(Preview),
+    /// Look at all segments: sizes, growth, overlaps, and what to do about them.
+    Audit(Audit),
+    /// Say why somebody is in a segment, or is not, now or at an earlier moment.
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// A segment of the configuration; with --rule or --file, the key under which that is run.
+    #[arg(required_unless_present_any = ["rule", "rule_file"])]
+    pub(crate) key: Option<String>,
+    /// The rule.
+    #[arg(long, value_name = "TEXT", conflicts_with = "rule_file")]
+    pub(crate) rule: Option<String>,
+    /// A file with the rule; if it ends in .toml or .json, with a segment's settings.
+    #[arg(long = "file", value_name = "FILE")]
+    pub(crate) rule_file: Option<PathBuf>,
+    /// Who is in it stays until this rule is true.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) exit: Option<String>,
+    /// Who enters stays at least so long, such as 30m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) min_stay: Option<String>,
+    /// Percent of all persons that are held out.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) holdout: Option<f64>,
+    /// A purpose that members must have agreed to.
+    #[arg(long, value_name = "PURPOSE")]
+    pub(crate) requires_consent: Option<String>,
+    /// Look as of this moment (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Also draw sizes, growth and correlations into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Look as of this moment (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A user id, or an anonymous id with --device.
+    pub(crate) id: String,
+    /// The segment's key.
+    pub(crate) segment: String,
+    /// The id is a device's anonymous id.
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// Explain as of this moment (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

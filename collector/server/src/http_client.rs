@@ -46,6 +46,21 @@ impl HttpClient {
         self.send(request).await
     }
 
+    /// Posts JSON with a bearer token; the status and the body.
+    pub(crate) async fn post_json(
+        &mut self,
+        path: &str,
+        token: &str,
+        json: Vec<u8>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::post(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::from(json))?;
+        self.send(request).await
+    }
+
     /// Sends a gzip'd batch with a write key.
     ///
     /// # Errors

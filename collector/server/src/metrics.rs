@@ -70,9 +70,9 @@ impl Snapshot {
         add("log_failed", "1 once the log's disk has failed", false, failed);
         let sessions = each(&|p| number(p.progress.sessions()));
         add("worker_sessions", "Sessions of all persons", false, sessions);
-        let devices = each(&|p| number(p.view.summary().devices));
+        let devices = each(&|p| number(p.view.view().summary().devices));
         add("view_devices", "Known devices", false, devices);
-        let persons = each(&|p| number(p.view.summary().persons));
+        let persons = each(&|p| number(p.view.view().summary().persons));
         add("view_persons", "Known persons", false, persons);
         Self(families)
     }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use sillage_eventlog::FileLog;
 use sillage_ingest::Ingest;
-use sillage_store::View;
+use sillage_store::Shown;
 use std::sync::Arc;
 
 /// Answers `/healthz`, `/readyz` and `/metrics`.
@@ -20,7 +20,7 @@ pub(crate) struct Watched {
     pub(crate) name: String,
     pub(crate) progress: Progress,
     pub(crate) log: Arc<FileLog>,
-    pub(crate) view: Arc<View>,
+    pub(crate) view: Arc<Shown>,
 }
 
 impl Ops {
@@ -29,7 +29,7 @@ impl Ops {
             name: project.config.name.clone(),
             progress: project.progress(),
             log: Arc::clone(&project.log),
-            view: Arc::clone(&project.view),
+            view: Arc::clone(&project.shown),
         });
         Self { projects: watched.collect(), ingest: Arc::clone(ingest) }
     }

@@ -1,6 +1,7 @@
 //! One project, wired: its log, its state, its workers and its view. Nothing here decides; it opens
 //! things in the right order and closes them in the reverse one.
 use crate::config::{Config, Durability, ProjectConfig};
+use crate::definitions::{self, Editor, Saved};
 use anyhow::{Context as _, bail};
 use sillage_engine::Plan;
 use sillage_eventlog::{
@@ -8,7 +9,7 @@ use sillage_eventlog::{
 };
 use sillage_model::PARTITIONS_EMBEDDED;
 use sillage_store::{
-    FjallStore, PersonStore, SegmentLabel, StoreError, StoreMeta, View, ViewConfig,
+    FjallStore, PersonStore, SegmentLabel, Shown, StoreError, StoreMeta, View, ViewConfig,
 };
 use sillage_worker::{Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
@@ -19,10 +20,11 @@ use std::time::Duration;
 /// A project that is running.
 pub(crate) struct Project {
     pub(crate) config: ProjectConfig,
-    pub(crate) plan: Arc<Plan>,
+    /// The segments as they are now, and who changes them.
+    pub(crate) editor: Arc<Editor>,
     pub(crate) log: Arc<FileLog>,
     pub(crate) dead_letters: Arc<DeadLetters>,
-    pub(crate) view: Arc<View>,
+    pub(crate) shown: Arc<Shown>,
     pub(crate) clock: Clock,
     pub(crate) id_key: [u8; 16],
     /// Where the log ended when it was opened: until it is folded, readers are told to wait.
@@ -37,6 +39,7 @@ pub(crate) struct Folders {
     pub(crate) state: PathBuf,
     pub(crate) dead_letters: PathBuf,
     pub(crate) id_key: PathBuf,
+    pub(crate) segments: PathBuf,
 }
 
 impl Folders {
@@ -48,6 +51,7 @@ impl Folders {
             state: base.join("state"),
             dead_letters: base.join("dead-letters"),
             id_key: base.join("id.key"),
+            segments: base.join("segments.json"),
         }
     }
 }
@@ -94,16 +98,25 @@ impl Project {
         project: &ProjectConfig,
         clock: &Clock,
     ) -> anyhow::Result<Self> {
-        let plan = compile(project)?;
         let folders = Folders::of(&config.server.data_dir, &project.name);
+        let saved = Saved::load(&folders.segments)?;
+        let segments = saved.over(&project.segments);
+        let project = &ProjectConfig { segments, ..project.clone() };
+        let plan = compile(project)?;
         let log = Arc::new(open_log(config, project, clock)?);
         let dead_letters = DeadLetters::open(DeadLetterConfig::new(&folders.dead_letters))
             .with_context(|| format!("the dead letters of project {}", project.name))?;
         let store = open_store(&folders.state, &project.name)
             .with_context(|| format!("the state of project {}", project.name))?;
         let store: Arc<dyn PersonStore> = Arc::new(store);
-        let generation = prepare(store.as_ref(), &plan, (&project.name, &log), clock.now_ms())?;
-        let view = new_view(project, &plan, generation, clock);
+        let generation = prepare(
+            store.as_ref(),
+            &plan,
+            (&project.name, &log),
+            (saved.generation, clock.now_ms()),
+        )?;
+        let view = View::without(view_config(project, &plan, generation, clock), saved.gone());
+        let shown = Shown::new(Arc::clone(&view));
         let known_end = log.end().0;
         let count = worker_count(config.server.workers);
         let mut workers = Vec::new();
@@ -124,17 +137,36 @@ impl Project {
             };
             workers.push(sillage_worker::spawn(worker, parts)?);
         }
+        let id_key = id_key(&folders.id_key)?;
+        let editor = Editor::open(definitions::Parts {
+            config: project.clone(),
+            path: folders.segments,
+            saved,
+            plan,
+            generation,
+            log: Arc::downgrade(&log),
+            store: Arc::downgrade(&store),
+            shown: Arc::clone(&shown),
+            workers: workers.iter().map(WorkerHandle::halter).collect(),
+            progress: progress_of(&workers, &log, clock, known_end),
+            clock: clock.clone(),
+        });
         Ok(Self {
             config: project.clone(),
-            plan,
+            editor,
             log,
             dead_letters: Arc::new(dead_letters),
-            view,
+            shown,
             clock: clock.clone(),
-            id_key: id_key(&folders.id_key)?,
+            id_key,
             known_end,
             workers,
         })
+    }
+
+    /// The rules that hold now.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.editor.plan()
     }
 
     pub(crate) fn stats(&self) -> impl Iterator<Item = &Arc<WorkerStats>> {
@@ -143,13 +175,7 @@ impl Project {
 
     /// What lookups need to know about the workers, without the workers.
     pub(crate) fn progress(&self) -> Progress {
-        Progress {
-            stats: self.stats().cloned().collect(),
-            events: self.workers.iter().map(WorkerHandle::events).collect(),
-            log: Arc::downgrade(&self.log),
-            clock: self.clock.clone(),
-            known_end: self.known_end,
-        }
+        progress_of(&self.workers, &self.log, &self.clock, self.known_end)
     }
 
     /// Waits until everything that is in the log now is published; `false` if a worker failed.
@@ -168,6 +194,8 @@ impl Project {
 
     /// Folds what is left, commits a last checkpoint and closes.
     pub(crate) fn close(self) -> anyhow::Result<()> {
+        // First, for a change that is decided needs the workers to be finished.
+        self.editor.stop();
         let mut failed = None;
         for worker in self.workers {
             failed = worker.stop().err().or(failed);
@@ -176,6 +204,21 @@ impl Project {
             None => Ok(()),
             Some(error) => Err(error).with_context(|| format!("project {}", self.config.name)),
         }
+    }
+}
+
+fn progress_of(
+    workers: &[WorkerHandle],
+    log: &Arc<FileLog>,
+    clock: &Clock,
+    known_end: u64,
+) -> Progress {
+    Progress {
+        stats: workers.iter().map(WorkerHandle::stats).cloned().collect(),
+        events: workers.iter().map(WorkerHandle::events).collect(),
+        log: Arc::downgrade(log),
+        clock: clock.clone(),
+        known_end,
     }
 }
 
@@ -240,7 +283,7 @@ fn prepare(
     store: &dyn PersonStore,
     plan: &Plan,
     (name, log): (&str, &FileLog),
-    now: i64,
+    (saved, now): (u32, i64),
 ) -> anyhow::Result<u32> {
     let digest = plan.digest();
     let known = store.meta()?;
@@ -261,7 +304,8 @@ fn prepare(
             "the log no longer holds all of history; the state will not"
         );
     }
-    let generation = next_generation(known.map(|meta| meta.generation), now);
+    let known = known.map(|meta| meta.generation).max((saved > 0).then_some(saved));
+    let generation = next_generation(known, now);
     let meta = StoreMeta { digest, generation, partitions: PARTITIONS_EMBEDDED };
     sillage_worker::reset(store, meta)?;
     Ok(generation)
@@ -270,7 +314,7 @@ fn prepare(
 /// Above the last one, and above any that a data directory lost since may have had: a Redis that
 /// outlived it refuses lower ones. Ten-minute steps since 2026 fit the 21 bits that a version has
 /// for it until 2065.
-fn next_generation(known: Option<u32>, now: i64) -> u32 {
+pub(crate) fn next_generation(known: Option<u32>, now: i64) -> u32 {
     const START_OF_2026: i64 = 1_767_225_600_000;
     let steps = (now - START_OF_2026).max(0) / 600_000;
     let by_time = u32::try_from(steps).unwrap_or(u32::MAX);
@@ -304,13 +348,19 @@ fn worker_count(configured: u16) -> u16 {
     u16::try_from(cores.saturating_sub(1).clamp(1, 16)).expect("clamped to 16")
 }
 
-fn new_view(project: &ProjectConfig, plan: &Plan, generation: u32, clock: &Clock) -> Arc<View> {
+/// What a view of these rules must know.
+pub(crate) fn view_config(
+    project: &ProjectConfig,
+    plan: &Plan,
+    generation: u32,
+    clock: &Clock,
+) -> ViewConfig {
     let clock = clock.clone();
     let label = |info: &sillage_engine::SegmentInfo| SegmentLabel {
         key: info.key.clone(),
         name: info.name.clone(),
     };
-    View::new(ViewConfig {
+    ViewConfig {
         project: project.name.clone(),
         segments: plan.segments().iter().map(label).collect(),
         scores: plan.score_names().iter().map(|&name| name.to_owned()).collect(),
@@ -319,7 +369,7 @@ fn new_view(project: &ProjectConfig, plan: &Plan, generation: u32, clock: &Clock
         digest: plan.digest(),
         generation,
         clock: Arc::new(move || clock.now_ms()),
-    })
+    }
 }
 
 /// The secret that turns a `messageId` into an event's id: drawn once for a data directory.
@@ -333,16 +383,7 @@ fn id_key(path: &Path) -> anyhow::Result<[u8; 16]> {
     std::fs::File::open("/dev/urandom")
         .and_then(|mut random| std::io::Read::read_exact(&mut random, &mut key))
         .context("cannot draw a random key")?;
-    // Written aside and renamed, so that a crash leaves a whole key or none.
-    let aside = path.with_extension("tmp");
-    let place = || format!("cannot write {}", path.display());
-    let mut file = std::fs::File::create(&aside).with_context(place)?;
-    std::io::Write::write_all(&mut file, &key).with_context(place)?;
-    file.sync_all().with_context(place)?;
-    std::fs::rename(&aside, path).with_context(place)?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder).and_then(|f| f.sync_all()).with_context(place)?;
-    }
+    crate::durable::write(path, &key)?;
     Ok(key)
 }
 

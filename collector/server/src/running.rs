@@ -2,6 +2,8 @@
 //! and stopped as one, by `serve` and by the demo alike.
 use crate::accept;
 use crate::config::Config;
+use crate::definitions::Door;
+use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
 use anyhow::Context as _;
@@ -9,12 +11,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use sillage_engine::RuleSet;
 use sillage_eventlog::{Clock, Cursor, DeadLetters, FileLog, ListOrder};
 use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
 use sillage_lookup::resp::{RespConfig, RespProject};
 use sillage_lookup::{
-    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
-    SourceError, SummaryParts,
+    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SourceError, SummaryParts,
 };
 use sillage_store::RedisWriter;
 use std::collections::BTreeMap;
@@ -53,6 +55,12 @@ impl Faces {
         if let Some(answer) = self.ops.answer(request.method(), path) {
             return answer;
         }
+        if self.lookup.edits(request.method(), path) {
+            return self.lookup.edit(request).await;
+        }
+        if self.lookup.looks_back(request.method(), path) {
+            return self.lookup.look_back(request).await;
+        }
         if self.lookup.matches(path) {
             return self.lookup.respond(request).await;
         }
@@ -80,9 +88,9 @@ impl Running {
         let mut writers = Vec::new();
         if !config.redis.url.is_empty() {
             for project in &projects {
-                let (view, progress) = (Arc::clone(&project.view), project.progress());
+                let (shown, progress) = (Arc::clone(&project.shown), project.progress());
                 let ready = move || progress.recovered();
-                let writer = RedisWriter::spawn(&config.redis.url, view, ready);
+                let writer = RedisWriter::spawn(&config.redis.url, shown, ready);
                 writers.push(writer.context("redis.url")?);
             }
         }
@@ -182,7 +190,7 @@ async fn start_resp(
         .map(|project| {
             let progress = project.progress();
             let ready = Arc::new(move || progress.recovered());
-            let view = Arc::clone(&project.view);
+            let view = Arc::clone(&project.shown);
             (project.config.name.clone(), RespProject { view, ready })
         })
         .collect();
@@ -215,22 +223,11 @@ fn lookup(project: &Project) -> LookupProject {
     let (lag, ready, counts) = (project.progress(), project.progress(), project.progress());
     LookupProject {
         name: config.name.clone(),
-        view: Arc::clone(&project.view),
+        view: Arc::clone(&project.shown),
         read_tokens: config.read_tokens.clone(),
         admin_tokens: config.admin_tokens.clone(),
         write_keys: config.write_keys.clone(),
-        segments: config
-            .segments
-            .iter()
-            .zip(project.plan.segments())
-            .map(|(segment, info)| SegmentDetail {
-                key: info.key.clone(),
-                name: info.name.clone(),
-                description: info.description.clone(),
-                when: segment.when.trim().to_owned(),
-                public: info.public,
-            })
-            .collect(),
+        segments: Arc::new(Door(Arc::clone(&project.editor))),
         lag: Arc::new(move || lag.lag_ms()),
         ready: Arc::new(move || ready.recovered()),
         counts: Arc::new(move || SummaryParts {
@@ -238,7 +235,20 @@ fn lookup(project: &Project) -> LookupProject {
             events: counts.events_by_name().into_iter().collect(),
         }),
         dead_letters: Arc::new(Shelf(Arc::clone(&project.dead_letters))),
+        history: Arc::new(historian(project)),
     }
+}
+
+/// Who looks at a project's history.
+fn historian(project: &Project) -> Historian {
+    let (config, editor) = (project.config.clone(), Arc::clone(&project.editor));
+    // Everything but the segments is as it was configured; these may have been changed since.
+    let rules = Arc::new(move || {
+        let segments = editor.plan().sources().to_vec();
+        RuleSet { segments, ..config.rule_set() }
+    });
+    let (view, clock) = (Arc::clone(&project.shown), project.clock.clone());
+    Historian::new(&project.config.name, rules, &project.log, view, clock)
 }
 
 /// The dead letters as lookups read them.

@@ -37,6 +37,7 @@ contract!(
     a_later_commit_replaces_only_what_it_names,
     everything_is_there_after_reopening,
     a_reset_leaves_nothing_but_its_meta,
+    what_was_begun_counts_once_it_is_complete,
     any_bytes_and_any_member_are_kept,
     an_empty_commit_changes_nothing,
 );
@@ -131,6 +132,26 @@ fn a_reset_leaves_nothing_but_its_meta(open: Open<'_>) {
     assert_eq!(second.meta().unwrap(), Some(next));
     assert_eq!(load(second.as_ref(), &ALL), loaded(&[(0, "u:3", "y")], &[]));
     assert_eq!(second.note("events").unwrap().as_deref(), Some(&b"after"[..]));
+}
+
+fn what_was_begun_counts_once_it_is_complete(open: Open<'_>) {
+    let next = StoreMeta { digest: 9, generation: 4, ..META };
+    let first = open();
+    first.reset(META).unwrap();
+    first.commit(&checkpoint(&[(0, "u:1", "old")], &[(0, 7)], "old")).unwrap();
+    first.begin(&[("kept".to_owned(), b"all along".to_vec())]).unwrap();
+    first.commit(&checkpoint(&[(1, "u:2", "new")], &[], "new")).unwrap();
+    drop(first);
+    let second = open();
+    assert_eq!(second.meta().unwrap(), None, "a crash here is a reset to be redone");
+    assert_eq!(second.note("kept").unwrap().as_deref(), Some(&b"all along"[..]));
+    second.commit(&checkpoint(&[(1, "u:2", "newer")], &[(1, 8)], "newer")).unwrap();
+    second.complete(next).unwrap();
+    drop(second);
+    let third = open();
+    assert_eq!(third.meta().unwrap(), Some(next));
+    assert_eq!(load(third.as_ref(), &ALL), loaded(&[(1, "u:2", "newer")], &[(1, 8)]));
+    assert_eq!(third.note("kept").unwrap().as_deref(), Some(&b"all along"[..]));
 }
 
 fn any_bytes_and_any_member_are_kept(open: Open<'_>) {

@@ -55,22 +55,26 @@ impl FjallStore {
         Ok(Self { db, states, cursors, notes, meta })
     }
 
-    fn write_meta(&self, meta: Option<StoreMeta>) -> Result<(), fjall::Error> {
+    fn begin_all(&self, notes: &[(String, Vec<u8>)]) -> Result<(), fjall::Error> {
+        // Without its meta the store counts as empty, so a crash half-way is a reset to be redone.
+        // The notes change with the same write, for they tell what that reset must know.
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
-        match meta {
-            Some(meta) => batch.insert(&self.meta, META_KEY, encode_meta(meta)),
-            None => batch.remove(&self.meta, META_KEY),
+        batch.remove(&self.meta, META_KEY);
+        for row in self.notes.iter() {
+            batch.remove(&self.notes, row.key()?);
         }
-        batch.commit()
+        for (name, bytes) in notes {
+            batch.insert(&self.notes, name.as_str(), bytes.as_slice());
+        }
+        batch.commit()?;
+        self.states.clear()?;
+        self.cursors.clear()
     }
 
-    fn reset_all(&self, meta: StoreMeta) -> Result<(), fjall::Error> {
-        // Without its meta the store counts as empty, so a crash half-way is a reset to be redone.
-        self.write_meta(None)?;
-        for keyspace in [&self.states, &self.cursors, &self.notes] {
-            keyspace.clear()?;
-        }
-        self.write_meta(Some(meta))
+    fn complete_all(&self, meta: StoreMeta) -> Result<(), fjall::Error> {
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&self.meta, META_KEY, encode_meta(meta));
+        batch.commit()
     }
 }
 
@@ -80,8 +84,12 @@ impl PersonStore for FjallStore {
         bytes.map(|bytes| decode_meta(&bytes)).transpose()
     }
 
-    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError> {
-        self.reset_all(meta).map_err(failed_to("reset"))
+    fn begin(&self, notes: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.begin_all(notes).map_err(failed_to("empty"))
+    }
+
+    fn complete(&self, meta: StoreMeta) -> Result<(), StoreError> {
+        self.complete_all(meta).map_err(failed_to("complete"))
     }
 
     fn load(

@@ -4,6 +4,7 @@
 use crate::limits::{PROFILE_TTL_MS, TRAIT_DEPTH_MAX};
 use sillage_model::{Map, Profile, SegmentIndex, Value};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// How a segment is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub struct SegmentLabel {
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
     segments: Vec<SegmentLabel>,
+    segment_keys: Vec<Arc<str>>,
     segment_fields: Vec<String>,
     score_fields: Vec<String>,
     /// The trait's name or dotted path, and its field.
@@ -34,6 +36,7 @@ impl Labels {
         };
         Self {
             segment_fields: segments.iter().map(|s| format!("seg:{}", s.key)).collect(),
+            segment_keys: segments.iter().map(|s| s.key.as_str().into()).collect(),
             segments,
             score_fields: scores.iter().map(|name| format!("score:{name}")).collect(),
             traits: traits_shown.into_iter().map(field).collect(),
@@ -50,6 +53,12 @@ impl Labels {
     #[must_use]
     pub fn segment(&self, index: SegmentIndex) -> Option<&SegmentLabel> {
         self.segments.get(usize::from(index.0))
+    }
+
+    /// The key of the segment with this number, to be kept by whoever outlives these labels.
+    #[must_use]
+    pub(crate) fn segment_key(&self, index: SegmentIndex) -> Option<&Arc<str>> {
+        self.segment_keys.get(usize::from(index.0))
     }
 
     /// The number of the segment with this key.

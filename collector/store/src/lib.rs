@@ -28,6 +28,6 @@ pub use memory::MemoryStore;
 pub use person::{Checkpoint, PersonStore, StoreMeta};
 pub use redis_writer::{RedisStats, RedisWriter};
 pub use view::{
-    Change, Changes, Clock, Listed, Order, ScanPage, StreamId, Summary, Ttl, View, ViewConfig,
-    system_clock,
+    Change, Changes, Clock, Listed, Order, Reads, ScanPage, Shown, StreamId, Summary, Ttl, View,
+    ViewConfig, system_clock,
 };

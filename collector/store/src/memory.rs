@@ -30,8 +30,13 @@ impl PersonStore for MemoryStore {
         Ok(self.0.lock().meta)
     }
 
-    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError> {
-        *self.0.lock() = Kept { meta: Some(meta), ..Kept::default() };
+    fn begin(&self, notes: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        *self.0.lock() = Kept { notes: notes.iter().cloned().collect(), ..Kept::default() };
+        Ok(())
+    }
+
+    fn complete(&self, meta: StoreMeta) -> Result<(), StoreError> {
+        self.0.lock().meta = Some(meta);
         Ok(())
     }
 

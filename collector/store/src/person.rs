@@ -34,11 +34,29 @@ pub trait PersonStore: Send + Sync {
     /// [`StoreError`] if it cannot be read.
     fn meta(&self) -> Result<Option<StoreMeta>, StoreError>;
 
+    /// Empties states, cursors and notes but for `notes`, which it holds from then on. It has no meta
+    /// until [`PersonStore::complete`], so what is committed before that counts for nothing if the
+    /// process ends. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written. [`PersonStore::meta`] is then `None` or as before;
+    /// where it is `None`, `notes` are there.
+    fn begin(&self, notes: &[(String, Vec<u8>)]) -> Result<(), StoreError>;
+
+    /// Takes `meta`: what was committed since [`PersonStore::begin`] is whole. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    fn complete(&self, meta: StoreMeta) -> Result<(), StoreError>;
+
     /// Empties states, cursors and notes, then takes `meta`. Durable on return.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written. [`PersonStore::meta`] is then `None` or as before.
-    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError>;
+    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError> {
+        self.begin(&[])?;
+        self.complete(meta)
+    }
 
     /// Visits every state of these partitions, each once, in the order of members within a
     /// partition, and gives their cursors; a partition that was never committed has none.

@@ -27,7 +27,6 @@ pub(crate) fn view_of(project: &str) -> Arc<View> {
     View::new(ViewConfig {
         project: project.to_owned(),
         segments: segments(),
-        held_out: Vec::new(),
         scores: vec!["engagement".to_owned()],
         traits_shown: traits_shown(),
         half_life_ms: 604_800_000,
@@ -43,6 +42,7 @@ pub(crate) fn person(member: &str, version: u64) -> Profile {
         member: PersonKey::parse(member).expect("a test names a member"),
         devices: Vec::new(),
         segments: vec![membership(0, 1_700_000_000_100)],
+        held_out: Vec::new(),
         scores: vec![41.7],
         session: Some(SessionBrief {
             id: 255,

@@ -116,7 +116,17 @@ fn commit_all(shared: &Shared, store: &dyn PersonStore, stats: &WorkerStats) {
 /// Collects what changed since the last checkpoint. `cursor` must not pass a fact whose derived
 /// facts are not durable yet.
 pub(crate) fn collect(folder: &mut Folder, owned: &[Partition], cursor: u64) -> Checkpoint {
-    let dirty = std::mem::take(&mut folder.persons.dirty);
+    let Checkpoint { upserts, .. } = collect_part(folder, usize::MAX);
+    let mut notes = folder.counts.take_notes();
+    let received = folder.received.to_le_bytes().to_vec();
+    notes.extend(owned.iter().map(|&p| (received_note(p), received.clone())));
+    Checkpoint { upserts, cursors: owned.iter().map(|&p| (p, cursor)).collect(), notes }
+}
+
+/// Collects up to `max` of who has changed, without a cursor: on its own it tells nothing.
+pub(crate) fn collect_part(folder: &mut Folder, max: usize) -> Checkpoint {
+    let left = folder.persons.dirty.len().saturating_sub(max);
+    let dirty = folder.persons.dirty.split_off(left);
     let mut upserts = Vec::with_capacity(dirty.len());
     for slot in dirty {
         let person = folder.persons.at(slot);
@@ -125,10 +135,7 @@ pub(crate) fn collect(folder: &mut Folder, owned: &[Partition], cursor: u64) -> 
         person.record.encode(&mut bytes);
         upserts.push((person.partition, person.key.as_str().into(), bytes));
     }
-    let mut notes = folder.counts.take_notes();
-    let received = folder.received.to_le_bytes().to_vec();
-    notes.extend(owned.iter().map(|&p| (received_note(p), received.clone())));
-    Checkpoint { upserts, cursors: owned.iter().map(|&p| (p, cursor)).collect(), notes }
+    Checkpoint { upserts, ..Checkpoint::default() }
 }
 
 /// Under which name it is noted where the log's own clock stood for a partition's states: they are

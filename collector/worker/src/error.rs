@@ -22,6 +22,15 @@ pub enum WorkerError {
         /// What is wrong with the bytes.
         source: Corrupt,
     },
+    /// A worker that takes part in a change of rules has stopped.
+    #[error("a worker stopped while the rules were changed")]
+    Gone,
+    /// A change of rules was given up, before anything of it was to be seen.
+    #[error("the change of rules was given up")]
+    GivenUp,
+    /// The change was decided, and then the store could not be emptied; a start makes the states again.
+    #[error("the rules were changed, but the state store cannot be used; start again")]
+    HalfChanged,
     /// The operating system refused a thread.
     #[error("cannot start the thread of worker {index}")]
     Thread {

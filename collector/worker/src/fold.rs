@@ -1,12 +1,13 @@
 use crate::WorkerError;
 use crate::counts::EventCounts;
+use crate::histories::Histories;
 use crate::identity::{self, Derived};
 use crate::persons::Persons;
 use crate::wakes::Wakes;
 use sillage_engine::{Plan, Record};
 use sillage_eventlog::LogRecord;
 use sillage_model::{EventId, Fact, FactKind, Partition, PersonKey, SharedContexts, Transition};
-use std::collections::BTreeMap;
+use sillage_store::View;
 use std::sync::Arc;
 
 /// Everything of a worker that facts and time change; it touches neither log nor store.
@@ -23,9 +24,12 @@ pub(crate) struct Folder {
     pub(crate) derived_before: Vec<u64>,
     /// What linked devices were, until the log says that their persons take it in. Facts that carry
     /// a history made by other rules are read with these instead.
-    histories: BTreeMap<Box<str>, Vec<u8>>,
-    /// Whether all partitions are folded here, so that histories meet their persons here, too.
+    pub(crate) histories: Histories,
+    /// Whether all partitions are folded beside each other, so that histories kept here meet their
+    /// persons.
     pub(crate) keeps_histories: bool,
+    /// Whether transitions are kept until they are published.
+    pub(crate) tells: bool,
     pub(crate) tally: Tally,
     /// Where the log's own clock stands: the latest receipt time folded, or moment fired up to.
     pub(crate) received: i64,
@@ -49,8 +53,9 @@ impl Folder {
             counts: EventCounts::new(partitions),
             derived: Derived::default(),
             derived_before: vec![0; usize::from(partitions)],
-            histories: BTreeMap::new(),
+            histories: Histories::default(),
             keeps_histories: false,
+            tells: true,
             tally: Tally::default(),
             received: 0,
         }
@@ -107,7 +112,7 @@ impl Folder {
         match fact.kind {
             FactKind::Linked => self.link(slot, record.id, &fact),
             FactKind::Absorb => {
-                let kept = self.histories.remove(fact.device);
+                let kept = self.histories.take(fact.device);
                 let history = identity::history(&fact, self.plan.digest());
                 if let Some(history) = history.or(kept.as_deref()) {
                     let absorb = |plan: &Plan, record: &mut Record, out: &mut Vec<Transition>| {
@@ -141,6 +146,27 @@ impl Folder {
         (max, late_ms_max)
     }
 
+    /// Publishes who has changed since the last time, as of `as_of`; gives how many.
+    pub(crate) fn publish(&mut self, view: &View, generation: u32, as_of: i64, now: i64) -> usize {
+        let mut changed = std::mem::take(&mut self.persons.unpublished);
+        for &slot in &changed {
+            let person = self.persons.at(slot);
+            person.unpublished = false;
+            if let Some(owner) = person.record.linked_to() {
+                view.publish_tombstone(&person.key, owner);
+            } else {
+                let profile = person.record.profile(&self.plan, &person.key, as_of, generation);
+                debug_assert!(self.tells || person.transitions.is_empty());
+                view.publish(profile, &person.transitions, now);
+            }
+            person.transitions.clear();
+        }
+        let count = changed.len();
+        changed.clear();
+        self.persons.unpublished = changed;
+        count
+    }
+
     /// Lets `act` change a record and keeps everything that follows from it in step.
     fn change<T>(
         &mut self,
@@ -153,6 +179,9 @@ impl Folder {
         let result = act(&self.plan, &mut person.record, &mut person.transitions);
         self.tally.sessions += sessions_of(&person.record) - sessions;
         self.tally.transitions += (person.transitions.len() - known) as u64;
+        if !self.tells {
+            person.transitions.clear();
+        }
         let (before, after) = (person.armed, person.record.wake_at());
         person.armed = after;
         self.wakes.reschedule(slot, before, after);
@@ -165,10 +194,10 @@ impl Folder {
         let person = PersonKey::user(fact.name);
         let history = self.persons.at(slot).record.export();
         let digest = self.plan.digest();
-        if self.keeps_histories {
-            self.histories.insert(fact.device.into(), history.clone());
-        }
         self.derived.absorb((id, fact), &person, (digest, &history), self.partitions);
+        if self.keeps_histories {
+            self.histories.keep(id, fact, history);
+        }
         self.change(slot, |_, record, out| record.leave_tombstone(&person, out));
     }
 

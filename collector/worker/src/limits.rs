@@ -44,6 +44,17 @@ pub(crate) const WAKES_PER_TURN: usize = 4_096;
 /// Dirty persons at which a checkpoint starts before its time, so that it stays small in memory.
 pub(crate) const CHECKPOINT_DIRTY: usize = 200_000;
 
+/// Persons in one part of all states that go to an emptied store: about 10 MB, a tenth of a second of
+/// the store's time.
+pub(crate) const MOVE_PERSONS: usize = 20_000;
+
+/// Log that may still be unread when workers are brought to a halt for other rules. Folded in some
+/// tens of milliseconds, so that a halt is short.
+pub(crate) const REBUILD_CLOSE_BYTES: u64 = 1 << 20;
+
+/// How often a rebuild tries to come that close. Under a load that outruns it the halt is longer.
+pub(crate) const REBUILD_ROUNDS: usize = 100;
+
 /// Different event names counted per partition; further ones are counted together as `(other)`.
 pub(crate) const EVENT_NAMES: usize = 2_000;
 

@@ -63,6 +63,8 @@ pub fn replay<L: EventLog>(
 ) -> Result<Replayed, WorkerError> {
     let partitions = sillage_model::PARTITIONS_EMBEDDED;
     let mut folder = Folder::new(Arc::clone(plan), partitions);
+    folder.keeps_histories = true;
+    folder.tells = false;
     let mut ends = vec![u64::MAX; usize::from(partitions)];
     for &(partition, end) in until_cursor {
         ends[usize::from(partition.0)] = end;

@@ -1,7 +1,7 @@
 //! Making a state again under other rules, without deriving twice what the log already holds.
 use crate::WorkerError;
 use sillage_model::Partition;
-use sillage_store::{Checkpoint, PersonStore, StoreMeta};
+use sillage_store::{PersonStore, StoreMeta};
 
 const NOTE: &str = "derived-before";
 
@@ -20,10 +20,14 @@ pub fn reset(store: &dyn PersonStore, meta: StoreMeta) -> Result<(), WorkerError
         let known = &mut before[usize::from(partition.0)];
         *known = cursor.max(*known);
     }
-    store.reset(meta)?;
+    store.begin(&[note_of(&before)])?;
+    Ok(store.complete(meta)?)
+}
+
+/// The note by which a store remembers, over being emptied, what was derived before.
+pub(crate) fn note_of(before: &[u64]) -> (String, Vec<u8>) {
     let bytes = before.iter().flat_map(|cursor| cursor.to_le_bytes()).collect();
-    let notes = vec![(NOTE.to_owned(), bytes)];
-    Ok(store.commit(&Checkpoint { notes, ..Checkpoint::default() })?)
+    (NOTE.to_owned(), bytes)
 }
 
 /// For each partition: up to where the log already holds what its facts led to.
@@ -43,7 +47,7 @@ pub(crate) fn derived_before(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sillage_store::MemoryStore;
+    use sillage_store::{Checkpoint, MemoryStore};
 
     #[test]
     fn what_was_derived_is_remembered_over_resets() {

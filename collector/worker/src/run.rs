@@ -1,7 +1,10 @@
 use crate::checkpoint::{self, Checkpointer, received_note};
 use crate::counts::note_name;
 use crate::fold::Folder;
-use crate::limits::{CHECKPOINT_DIRTY, IDLE_WAIT, READ_BYTES, RETRY_WAIT, WAKES_PER_TURN};
+use crate::halt::{Halt, Halter, Order, Reached, Replacement};
+use crate::limits::{
+    CHECKPOINT_DIRTY, IDLE_WAIT, MOVE_PERSONS, READ_BYTES, RETRY_WAIT, WAKES_PER_TURN,
+};
 use crate::stats::WorkerStats;
 use crate::{WorkerConfig, WorkerError};
 use parking_lot::Mutex;
@@ -12,6 +15,7 @@ use sillage_store::{PersonStore, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,6 +39,7 @@ pub struct WorkerHandle {
     stop: Arc<AtomicBool>,
     stats: Arc<WorkerStats>,
     events: Arc<Mutex<BTreeMap<String, u64>>>,
+    halter: Halter,
     thread: JoinHandle<Result<(), WorkerError>>,
 }
 
@@ -49,6 +54,12 @@ impl WorkerHandle {
     #[must_use]
     pub fn events(&self) -> Arc<Mutex<BTreeMap<String, u64>>> {
         Arc::clone(&self.events)
+    }
+
+    /// By which it can be brought to a halt.
+    #[must_use]
+    pub fn halter(&self) -> Halter {
+        self.halter.clone()
     }
 
     /// Folds what the log holds now, commits a last checkpoint and ends.
@@ -85,11 +96,13 @@ pub fn spawn<L: EventLog>(
     worker.stats = Arc::clone(&stats);
     worker.events = Arc::clone(&events);
     worker.stop = Arc::clone(&stop);
-    worker.publish();
+    let (halter, halts) = crate::halt::channel();
+    worker.halts = halts;
+    worker.publish(None);
     worker.folder.counts.drain_into(&mut worker.events.lock());
     let thread =
         std::thread::Builder::new().name(name).spawn(move || worker.run()).map_err(thread_error)?;
-    Ok(WorkerHandle { stop, stats, events, thread })
+    Ok(WorkerHandle { stop, stats, events, halter, thread })
 }
 
 struct Worker<L> {
@@ -105,6 +118,17 @@ struct Worker<L> {
     done: Vec<u64>,
     cursor: Cursor,
     checkpointed: (Cursor, Instant),
+    halts: Receiver<Halt>,
+    /// While the states of other rules go to the emptied store.
+    moving: Option<Moving>,
+}
+
+/// How far the states of other rules are in the store.
+struct Moving {
+    /// Whether the last part has been given to the checkpointer.
+    last: bool,
+    /// Told once it is durable.
+    done: SyncSender<()>,
 }
 
 impl<L: EventLog> Worker<L> {
@@ -118,6 +142,8 @@ impl<L: EventLog> Worker<L> {
             .map(Partition)
             .collect();
         let mut folder = Folder::new(Arc::clone(&parts.plan), config.partitions);
+        // A single worker reads every link before what follows from it.
+        folder.keeps_histories = config.count == 1;
         let mut failed = None;
         let cursors = parts.store.load(&owned, &mut |partition, member, bytes| {
             if failed.is_none() {
@@ -161,6 +187,8 @@ impl<L: EventLog> Worker<L> {
             done,
             cursor,
             checkpointed: (cursor, Instant::now()),
+            halts: crate::halt::channel().1,
+            moving: None,
         })
     }
 
@@ -177,14 +205,15 @@ impl<L: EventLog> Worker<L> {
         let appends = Appends::new()
             .map_err(|source| WorkerError::Thread { index: self.config.index, source })?;
         loop {
+            self.attend(&appends)?;
             let before = self.cursor;
-            self.read(&appends)?;
+            self.read(&appends, Cursor(u64::MAX))?;
             let caught_up = self.cursor >= self.parts.log.end();
             let fired = self.fire(caught_up);
-            self.publish();
+            self.publish(None);
             self.report(caught_up);
             self.checkpoint(false)?;
-            if caught_up && self.stop.load(Ordering::Relaxed) {
+            if caught_up && self.moving.is_none() && self.stop.load(Ordering::Relaxed) {
                 self.checkpointer.finish()?;
                 self.checkpoint(true)?;
                 return self.checkpointer.finish();
@@ -195,15 +224,15 @@ impl<L: EventLog> Worker<L> {
         }
     }
 
-    /// Reads on and folds; derived facts are durable when this returns.
-    fn read(&mut self, appends: &Appends) -> Result<(), WorkerError> {
+    /// Reads on and folds, up to `end` at most; derived facts are durable when this returns.
+    fn read(&mut self, appends: &Appends, end: Cursor) -> Result<(), WorkerError> {
         let Self { parts, folder, done, config, .. } = self;
         let mut failed = None;
         let next = parts.log.read(self.cursor, READ_BYTES, &mut |record| {
             let partition = record.partition.0;
             let mine = partition % config.count == config.index;
             let new = done.get(usize::from(partition)).is_some_and(|&d| record.block.0 >= d);
-            if mine && new && failed.is_none() {
+            if mine && new && record.block < end && failed.is_none() {
                 failed = folder.fold(&record).err();
             }
         })?;
@@ -213,7 +242,7 @@ impl<L: EventLog> Worker<L> {
         if !folder.derived.is_empty() {
             appends.append(parts.log.as_ref(), || folder.derived.take())?;
         }
-        self.cursor = next;
+        self.cursor = next.min(end);
         Ok(())
     }
 
@@ -234,30 +263,74 @@ impl<L: EventLog> Worker<L> {
         if caught_up { self.parts.clock.now_ms() } else { self.folder.received }
     }
 
-    fn publish(&mut self) {
+    /// Publishes who has changed, as of `moment` or of where the log's own clock stands.
+    fn publish(&mut self, moment: Option<i64>) {
         if self.folder.persons.unpublished.is_empty() {
             return;
         }
         let now = self.parts.clock.now_ms();
-        let as_of = self.moment(self.cursor >= self.parts.log.end());
-        let changed = std::mem::take(&mut self.folder.persons.unpublished);
-        for &slot in &changed {
-            let plan = Arc::clone(&self.folder.plan);
-            let person = self.folder.persons.at(slot);
-            person.unpublished = false;
-            if let Some(owner) = person.record.linked_to() {
-                self.parts.view.publish_tombstone(&person.key, owner);
-            } else {
-                let generation = self.config.generation;
-                let profile = person.record.profile(&plan, &person.key, as_of, generation);
-                self.parts.view.publish(profile, &person.transitions, now);
+        let as_of = moment.unwrap_or_else(|| self.moment(self.cursor >= self.parts.log.end()));
+        let generation = self.config.generation;
+        let published = self.folder.publish(&self.parts.view, generation, as_of, now);
+        self.stats.published_more(published as u64);
+    }
+
+    /// Halts if that was asked for, until it may go on: with what it had, or with what it is given.
+    fn attend(&mut self, appends: &Appends) -> Result<(), WorkerError> {
+        let Ok(halt) = self.halts.try_recv() else { return Ok(()) };
+        let mut end = self.cursor;
+        // Where nobody listens any more, nothing is to follow.
+        while halt.reached.send(Reached { cursor: end, moment: self.folder.received }).is_ok() {
+            match halt.orders.recv() {
+                Ok(Order::RunTo { position, moment }) => {
+                    self.run_to(appends, position, moment)?;
+                    end = self.cursor;
+                }
+                Ok(Order::Take(replacement)) => {
+                    self.take(*replacement);
+                    return Ok(());
+                }
+                Ok(Order::Fail) => return Err(WorkerError::HalfChanged),
+                // Who asked has thought better of it.
+                Err(_) => return Ok(()),
             }
-            person.transitions.clear();
         }
-        self.stats.published_more(changed.len() as u64);
-        let mut emptied = changed;
-        emptied.clear();
-        self.folder.persons.unpublished = emptied;
+        Ok(())
+    }
+
+    /// Folds and publishes everything before `position` and all deadlines up to `moment`.
+    fn run_to(
+        &mut self,
+        appends: &Appends,
+        position: Cursor,
+        moment: i64,
+    ) -> Result<(), WorkerError> {
+        while self.cursor < position {
+            self.read(appends, position)?;
+        }
+        while self.folder.fire(moment, WAKES_PER_TURN).0 == WAKES_PER_TURN {}
+        self.folder.received = self.folder.received.max(moment);
+        self.publish(Some(moment));
+        self.report(true);
+        self.checkpointer.finish()
+    }
+
+    /// Goes on with other states, which hold what its own hold by other rules.
+    fn take(&mut self, replacement: Replacement) {
+        let Replacement { mut folder, view, generation, done } = replacement;
+        std::mem::swap(&mut folder.derived_before, &mut self.folder.derived_before);
+        let tally = std::mem::take(&mut folder.tally);
+        self.stats.folded(0, 0, tally.sessions - self.stats.sessions());
+        {
+            let mut events = self.events.lock();
+            events.clear();
+            folder.counts.drain_into(&mut events);
+        }
+        self.folder = folder;
+        self.parts.view = view;
+        self.parts.plan = Arc::clone(&self.folder.plan);
+        self.config.generation = generation;
+        self.moving = Some(Moving { last: false, done });
     }
 
     fn report(&mut self, caught_up: bool) {
@@ -274,6 +347,9 @@ impl<L: EventLog> Worker<L> {
         if let Some(error) = self.checkpointer.failure() {
             return Err(error.into());
         }
+        if self.moving.is_some() {
+            return self.move_on();
+        }
         let (committed, since) = self.checkpointed;
         let dirty = self.folder.persons.dirty.len();
         let moved = dirty > 0 || self.cursor != committed;
@@ -286,6 +362,32 @@ impl<L: EventLog> Worker<L> {
         Ok(())
     }
 
+    /// Gives the emptied store the next part of all states. Parts bear no cursor, for the states go
+    /// on changing between them; who has changed since goes into the last one, which bears it.
+    fn move_on(&mut self) -> Result<(), WorkerError> {
+        let Some(moving) = &mut self.moving else { return Ok(()) };
+        if !self.checkpointer.is_free() {
+            return Ok(());
+        }
+        if moving.last {
+            self.checkpointer.finish()?;
+            if moving.done.send(()).is_err() {
+                tracing::warn!("nobody waits for the states of the new rules");
+            }
+            self.moving = None;
+            self.checkpointed = (self.cursor, Instant::now());
+            return Ok(());
+        }
+        moving.last = self.folder.persons.dirty.len() <= MOVE_PERSONS;
+        let part = if moving.last {
+            checkpoint::collect(&mut self.folder, &self.owned, self.cursor.0)
+        } else {
+            checkpoint::collect_part(&mut self.folder, MOVE_PERSONS)
+        };
+        self.checkpointer.commit(part);
+        Ok(())
+    }
+
     fn nap(&self) -> Duration {
         let now = self.parts.clock.now_ms();
         let until_wake = self.folder.wakes.next_at().map_or(i64::MAX, |at| (at - now).max(0));
@@ -295,16 +397,16 @@ impl<L: EventLog> Worker<L> {
 }
 
 /// Lets a plain thread wait for an append.
-struct Appends(tokio::runtime::Runtime);
+pub(crate) struct Appends(tokio::runtime::Runtime);
 
 impl Appends {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         tokio::runtime::Builder::new_current_thread().build().map(Self)
     }
 
     /// Appends what `take` gives; an overloaded log is asked again until it takes it, because a
     /// derived fact must not be lost and nobody else would retry it.
-    fn append<L: EventLog>(
+    pub(crate) fn append<L: EventLog>(
         &self,
         log: &L,
         take: impl FnOnce() -> sillage_eventlog::Append,

@@ -31,6 +31,8 @@ impl Project {
     pub const WRITE_KEY: &str = "wk_test";
     /// Its read token.
     pub const READ_TOKEN: &str = "rt_test";
+    /// Its admin token.
+    pub const ADMIN_TOKEN: &str = "at_test";
 }
 
 /// A collector that runs as a process, in a folder that outlives its restarts.
@@ -52,15 +54,26 @@ impl Collector {
     /// If it does not become ready.
     #[must_use]
     pub fn start(folder: &Path, redis_url: &str, rules: &str) -> Self {
+        Self::start_with(folder, redis_url, rules, 0)
+    }
+
+    /// As [`Collector::start`], with this number of workers; 0 is what the machine suggests.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    #[must_use]
+    pub fn start_with(folder: &Path, redis_url: &str, rules: &str, workers: u16) -> Self {
         let (http, resp) = (free_port(), free_port());
         let config = format!(
-            "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n\
+            "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\nworkers = {workers}\n\
              [redis]\nlisten = \"{resp}\"\nurl = \"{redis_url}\"\n\
-             [[project]]\nname = \"{}\"\nwrite_keys = [\"{}\"]\nread_tokens = [\"{}\"]\n{rules}\n",
+             [[project]]\nname = \"{}\"\nwrite_keys = [\"{}\"]\nread_tokens = [\"{}\"]\n\
+             admin_tokens = [\"{}\"]\n{rules}\n",
             folder.join("data").display(),
             Project::NAME,
             Project::WRITE_KEY,
             Project::READ_TOKEN,
+            Project::ADMIN_TOKEN,
         );
         std::fs::write(folder.join("sillage.toml"), config).expect("the folder is writable");
         let mut collector = Self { child: None, folder: folder.to_owned(), http, resp };

@@ -68,6 +68,15 @@ impl Http {
         self.send("POST", "/v1/batch", &key, body.as_bytes())
     }
 
+    /// A request with the tests' admin token.
+    ///
+    /// # Panics
+    /// If the connection breaks.
+    pub fn admin(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let token = format!("authorization: Bearer {}\r\n", Project::ADMIN_TOKEN);
+        self.send(method, path, &token, body.as_bytes()).expect("the collector answers")
+    }
+
     /// Any request; `headers` are whole lines.
     pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<Answer> {
         let head = format!(

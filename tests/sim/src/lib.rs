@@ -4,6 +4,7 @@ pub mod drive;
 pub mod encode;
 pub mod engine;
 pub mod files;
+pub mod live;
 pub mod oracle;
 pub mod pipeline;
 pub mod rng;

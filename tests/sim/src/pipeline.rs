@@ -276,7 +276,7 @@ impl Pipeline {
     }
 }
 
-fn view(plan: &Plan, half_life_ms: i64, now: &Arc<AtomicI64>) -> Arc<View> {
+pub(crate) fn view(plan: &Plan, half_life_ms: i64, now: &Arc<AtomicI64>) -> Arc<View> {
     let label = |key: &str| SegmentLabel { key: key.to_owned(), name: key.to_owned() };
     let now = Arc::clone(now);
     View::new(ViewConfig {
@@ -292,7 +292,7 @@ fn view(plan: &Plan, half_life_ms: i64, now: &Arc<AtomicI64>) -> Arc<View> {
 }
 
 /// What admission makes of a batch: the fact of each event, and the link beside it.
-fn append_of(events: &[Event], partitions: u16) -> Append {
+pub(crate) fn append_of(events: &[Event], partitions: u16) -> Append {
     let mut append = Append::default();
     let mut contexts = sillage_model::SharedContextsWriter::default();
     for event in events {
@@ -337,7 +337,7 @@ fn push(
     });
 }
 
-fn append(log: &MemoryLog, new: Append) -> Result<(), String> {
+pub(crate) fn append(log: &MemoryLog, new: Append) -> Result<(), String> {
     let appending = pin!(log.append(new));
     match appending.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(_)) => Ok(()),

@@ -8,6 +8,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+/// One spelling for all rules that say the same in other words; `None` if it is no rule.
+#[must_use]
+pub fn canonical_rule(rule: &str) -> Option<String> {
+    super::parse::parse(rule).ok().map(|expr| canonical(&expr))
+}
+
 /// A condition or a value.
 pub(super) fn canonical(expr: &Expr) -> String {
     match &expr.kind {

@@ -132,7 +132,11 @@ impl Fault {
 
 /// The candidate with the smallest edit distance to `written`, if at most a third of its letters
 /// differ. The first of equals wins.
-fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let written: Vec<char> = written.chars().flat_map(char::to_lowercase).collect();
     let allowed = (written.len() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;

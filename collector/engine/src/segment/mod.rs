@@ -52,8 +52,9 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use canonical::canonical_rule;
 pub(crate) use compile::Setting;
-pub use diagnostic::{Diagnostic, RulePart};
+pub use diagnostic::{Diagnostic, RulePart, nearest};
 pub use explain::{Evidence, ExplainNode, Explanation, Flip};
 pub(crate) use feature::Features;
 pub(crate) use flip::{Candidate, Spelled, candidates};

@@ -160,6 +160,13 @@ impl Rules {
         touched.mark_all(self.places.iter().copied());
     }
 
+    /// The segments that refer to this one.
+    pub(crate) fn dependents(&self, segment: SegmentIndex) -> impl Iterator<Item = SegmentIndex> {
+        let plan = self.segments.get(usize::from(segment.0)).into_iter();
+        let places = plan.flat_map(|plan| &plan.dependents);
+        places.filter_map(|place| self.order.get(usize::from(*place)).copied())
+    }
+
     /// Marks the segments that refer to this one.
     pub(crate) fn touch_dependents(&self, segment: SegmentIndex, touched: &mut Touched) {
         let plan = self.segments.get(usize::from(segment.0));

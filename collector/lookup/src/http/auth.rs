@@ -35,6 +35,22 @@ pub(crate) fn authorize<'a>(
     }
 }
 
+/// The position of the project that the request may change.
+///
+/// # Guarantees
+/// As [`authorize`]; a token that only reads is told so.
+pub(crate) fn authorize_admin<'a>(
+    headers: &HeaderMap,
+    projects: impl Iterator<Item = Tokens<'a>> + Clone,
+) -> Result<usize, Problem> {
+    let known = authorize(headers, projects.clone())?;
+    let token = bearer(headers).ok_or_else(Problem::token_missing)?;
+    let may = projects.enumerate().fold(false, |may, (index, tokens)| {
+        may | (any_equal(tokens.admin, token) & (index == known))
+    });
+    if may { Ok(known) } else { Err(Problem::read_token()) }
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(http::header::AUTHORIZATION)?.as_bytes();
     let (scheme, rest) = value.split_at_checked(6)?;
@@ -61,6 +77,10 @@ mod tests {
     use http::HeaderValue;
 
     fn check(header: Option<&str>) -> Result<usize, &'static str> {
+        ask(header, false)
+    }
+
+    fn ask(header: Option<&str>, admin: bool) -> Result<usize, &'static str> {
         let texts = |all: &[&str]| all.iter().map(|&t| t.to_owned()).collect::<Vec<_>>();
         let (r1, a1, w1) = (texts(&["r1", ""]), texts(&["a1"]), texts(&["w1"]));
         let (r2, a2, w2) = (texts(&["r2", "r2b"]), texts(&[]), texts(&["w2"]));
@@ -72,7 +92,24 @@ mod tests {
         if let Some(header) = header {
             headers.insert("authorization", HeaderValue::from_str(header).unwrap());
         }
-        authorize(&headers, projects.into_iter()).map_err(|problem| problem.code)
+        let answer = if admin {
+            authorize_admin(&headers, projects.into_iter())
+        } else {
+            authorize(&headers, projects.into_iter())
+        };
+        answer.map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn only_an_admin_token_changes_anything() {
+        for (header, want) in [
+            ("Bearer a1", Ok(0)),
+            ("Bearer r1", Err("scope")),
+            ("Bearer w1", Err("scope")),
+            ("Bearer zz", Err("token_unknown")),
+        ] {
+            assert_eq!(ask(Some(header), true), want, "{header}");
+        }
     }
 
     #[test]

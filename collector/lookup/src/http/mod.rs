@@ -5,15 +5,22 @@
 pub(crate) mod auth;
 mod cursor;
 mod dead_letters;
+mod definition;
+mod history;
 mod path;
 mod problem;
 mod route;
 mod segments;
+mod segments_edit;
 mod summary;
 mod time;
 mod users;
 
 use crate::http::auth::{Tokens, authorize};
+pub use crate::http::definition::{
+    Diagnosis, EditAnswer, EditRefused, Edited, SegmentDetail, SegmentState, Segments,
+};
+pub use crate::http::history::{ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -21,7 +28,7 @@ use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use http_body_util::Full;
 use serde::Serialize;
-use sillage_store::View;
+use sillage_store::{Shown, View};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,15 +38,15 @@ pub struct LookupProject {
     /// Its name.
     pub name: String,
     /// What is read.
-    pub view: Arc<View>,
+    pub view: Arc<Shown>,
     /// Tokens that may read. An empty one never matches.
     pub read_tokens: Vec<String>,
     /// Tokens that may do more; they read too.
     pub admin_tokens: Vec<String>,
     /// Keys that only ingest. Known here so that their owner is told what is wrong.
     pub write_keys: Vec<String>,
-    /// What is known of each segment beside its members, in the order of the view's segments.
-    pub segments: Vec<SegmentDetail>,
+    /// What is known of each segment beside its members, and who changes that.
+    pub segments: Arc<dyn Segments>,
     /// How far the view is behind what was acknowledged, in milliseconds.
     pub lag: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Whether everything known before the start has been published again; until then the answer
@@ -49,21 +56,8 @@ pub struct LookupProject {
     pub counts: Arc<dyn Fn() -> SummaryParts + Send + Sync>,
     /// The rejected events.
     pub dead_letters: Arc<dyn DeadLetterSource>,
-}
-
-/// What the configuration says of a segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SegmentDetail {
-    /// Its key in paths and in Redis.
-    pub key: String,
-    /// Its name for people.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// The rule.
-    pub when: String,
-    /// Whether a device may be told that it is a member.
-    pub public: bool,
+    /// Who looks at its history.
+    pub history: Arc<dyn HistorySource>,
 }
 
 /// What a summary says beside what the view counts.
@@ -116,6 +110,8 @@ pub struct Lookup {
 /// A request that found its project.
 struct Reading<'a> {
     project: &'a LookupProject,
+    /// What was shown when the request came; all of the answer is read from it.
+    view: Arc<View>,
     query: &'a str,
 }
 
@@ -141,30 +137,27 @@ impl Lookup {
     pub async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
         match self.answer(&request).await {
             Ok(body) => json(StatusCode::OK, "application/json", body),
-            Err(problem) => {
-                let body = problem.body();
-                let mut response = json(problem.status, "application/problem+json", body);
-                if let Some((name, value)) = problem.header {
-                    response.headers_mut().insert(name, HeaderValue::from_static(value));
-                }
-                response
-            }
+            Err(problem) => refuse(&problem),
         }
     }
 
-    async fn answer<B>(&self, request: &Request<B>) -> Result<Vec<u8>, Problem> {
-        let tokens = self.projects.iter().map(|project| Tokens {
+    fn tokens(&self) -> impl Iterator<Item = Tokens<'_>> + Clone {
+        self.projects.iter().map(|project| Tokens {
             reading: &project.read_tokens,
             admin: &project.admin_tokens,
             writing: &project.write_keys,
-        });
-        let index = authorize(request.headers(), tokens)?;
+        })
+    }
+
+    async fn answer<B>(&self, request: &Request<B>) -> Result<Vec<u8>, Problem> {
+        let index = authorize(request.headers(), self.tokens())?;
         let project = self.projects.get(index).ok_or_else(Problem::token_unknown)?;
         let route = route::route(request.uri().path())?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Problem::method_refused());
         }
-        let reading = Reading { project, query: request.uri().query().unwrap_or_default() };
+        let view = project.view.view();
+        let reading = Reading { project, view, query: request.uri().query().unwrap_or_default() };
         if route.reads_view() && !(project.ready)() {
             return Err(Problem::unavailable("what is known is still being loaded"));
         }
@@ -204,6 +197,14 @@ impl Reading<'_> {
 /// What is answered is built of this crate's own shapes.
 fn to_json(shape: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(shape).expect("these shapes have text keys and finite numbers")
+}
+
+fn refuse(problem: &Problem) -> Response<Full<Bytes>> {
+    let mut response = json(problem.status, "application/problem+json", problem.body());
+    if let Some((name, value)) = &problem.header {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn json(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {

@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem documents.
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Why a request was not answered; everything that the reader gets to know about it.
@@ -11,6 +12,8 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     /// A header that belongs to the status: `Allow`, `WWW-Authenticate`, `Retry-After`.
     pub(crate) header: Option<(http::HeaderName, &'static str)>,
+    /// A member of the document beside the usual ones.
+    pub(crate) more: Option<Box<(&'static str, Value)>>,
 }
 
 #[derive(Serialize)]
@@ -20,14 +23,20 @@ struct Document<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), header: None }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code, detail: detail.into(), header: None, more: None }
     }
 
-    fn with(mut self, name: http::HeaderName, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, name: http::HeaderName, value: &'static str) -> Self {
         self.header = Some((name, value));
         self
     }
@@ -55,8 +64,19 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "scope", detail)
     }
 
+    pub(crate) fn read_token() -> Self {
+        let detail = "this token only reads; this takes an admin token";
+        Self::new(StatusCode::FORBIDDEN, "scope", detail)
+    }
+
     pub(crate) fn person_unknown() -> Self {
         let detail = "no event of a person with this id has been seen";
+        Self::new(StatusCode::NOT_FOUND, "person_unknown", detail)
+    }
+
+    pub(crate) fn person_unknown_then() -> Self {
+        let detail = "no event of a person with this id had been received by then, or the log no \
+                      longer holds any";
         Self::new(StatusCode::NOT_FOUND, "person_unknown", detail)
     }
 
@@ -75,6 +95,12 @@ impl Problem {
             .with(http::header::ALLOW, "GET, HEAD")
     }
 
+    pub(crate) fn busy() -> Self {
+        let detail = "the project's history is being looked at for somebody else; one at a time";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            .with(http::header::RETRY_AFTER, "2")
+    }
+
     pub(crate) fn unavailable(detail: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with(http::header::RETRY_AFTER, "1")
@@ -87,6 +113,7 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
+            more: self.more.iter().map(|more| (more.0.to_owned(), more.1.clone())).collect(),
         };
         serde_json::to_vec(&document).expect("strings and a number are always JSON")
     }

@@ -1,22 +1,26 @@
 //! Segments and who is in them.
 use crate::http::problem::Problem;
 use crate::http::time::rfc3339_ms;
-use crate::http::{Reading, SegmentDetail, cursor, to_json};
+use crate::http::{LookupProject, Reading, SegmentDetail, cursor, to_json};
 use crate::limits::{PAGE_MEMBERS_DEFAULT, PAGE_MEMBERS_MAX};
 use serde::Serialize;
 use sillage_model::{PersonKey, SegmentIndex};
-use sillage_store::Listed;
+use sillage_store::{Listed, Summary, View};
+use std::sync::Arc;
 
 #[derive(Serialize)]
-struct Segment<'a> {
+pub(crate) struct Segment {
     #[serde(flatten)]
-    detail: &'a SegmentDetail,
+    detail: SegmentDetail,
     members: u64,
+    held_out: u64,
+    /// How often it was asked for since the start.
+    reads: u64,
 }
 
 #[derive(Serialize)]
-struct Segments<'a> {
-    segments: Vec<Segment<'a>>,
+struct Segments {
+    segments: Vec<Segment>,
     lag_ms: i64,
 }
 
@@ -41,28 +45,48 @@ struct Member<'a> {
 
 pub(crate) fn list(reading: &Reading<'_>) -> Result<Vec<u8>, Problem> {
     let project = reading.project;
-    let segments = counted(reading).collect();
-    Ok(to_json(&Segments { segments, lag_ms: (project.lag)() }))
+    Ok(to_json(&Segments { segments: counted(project), lag_ms: (project.lag)() }))
 }
 
 pub(crate) fn one(reading: &Reading<'_>, key: &str) -> Result<Vec<u8>, Problem> {
-    let found = counted(reading).find(|segment| segment.detail.key == key);
+    let found = counted(reading.project).into_iter().find(|segment| segment.detail.key == key);
     found.map(|segment| to_json(&segment)).ok_or_else(|| Problem::segment_unknown(key))
 }
 
-fn counted<'a>(reading: &Reading<'a>) -> impl Iterator<Item = Segment<'a>> {
-    let view = &reading.project.view;
-    let members = view.summary().members;
-    reading.project.segments.iter().map(move |detail| {
-        let index = view.labels().segment_index(&detail.key);
-        let count = index.and_then(|index| members.get(usize::from(index.0)));
-        Segment { detail, members: count.copied().unwrap_or(0) }
-    })
+/// All segments with what the view counts of them. Definitions and view change at one instant, so
+/// a view that is still shown after the definitions were read belongs to them.
+fn counted(project: &LookupProject) -> Vec<Segment> {
+    loop {
+        let view = project.view.view();
+        let details = project.segments.list();
+        if Arc::ptr_eq(&view, &project.view.view()) {
+            return count(&view, details);
+        }
+    }
+}
+
+fn count(view: &View, details: Vec<SegmentDetail>) -> Vec<Segment> {
+    let summary = view.summary();
+    details.into_iter().map(|detail| with_counts(view, &summary, detail)).collect()
+}
+
+fn with_counts(view: &View, summary: &Summary, detail: SegmentDetail) -> Segment {
+    let index = view.labels().segment_index(&detail.key).map(|index| usize::from(index.0));
+    let of = |counts: &[u64]| index.and_then(|index| counts.get(index)).copied().unwrap_or(0);
+    let reads = view.reads().of(&detail.key);
+    Segment { detail, members: of(&summary.members), held_out: of(&summary.held_out), reads }
+}
+
+/// A segment that is being changed, as it will be, with the members it has until then.
+pub(crate) fn edited(project: &LookupProject, detail: SegmentDetail) -> Vec<u8> {
+    let view = project.view.view();
+    to_json(&with_counts(&view, &view.summary(), detail))
 }
 
 pub(crate) fn members(reading: &Reading<'_>, key: &str) -> Result<Vec<u8>, Problem> {
-    let view = &reading.project.view;
+    let view = &reading.view;
     let index = view.labels().segment_index(key).ok_or_else(|| Problem::segment_unknown(key))?;
+    view.reads().count(key);
     let limit = reading.limit(PAGE_MEMBERS_DEFAULT, PAGE_MEMBERS_MAX)?;
     let after = reading.parameter("cursor")?.map(|text| cursor::decode(&text)).transpose()?;
     let page = view.members(index, after.as_ref(), limit);
@@ -83,5 +107,5 @@ pub(crate) fn members(reading: &Reading<'_>, key: &str) -> Result<Vec<u8>, Probl
 }
 
 fn is_followed(reading: &Reading<'_>, segment: SegmentIndex, last: &Listed) -> bool {
-    !reading.project.view.members(segment, Some(last), 1).is_empty()
+    !reading.view.members(segment, Some(last), 1).is_empty()
 }

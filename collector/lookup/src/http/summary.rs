@@ -23,7 +23,7 @@ struct Summary<'a> {
 
 pub(crate) fn summary(reading: &Reading<'_>) -> Result<Vec<u8>, Problem> {
     let project = reading.project;
-    let (view, parts) = (&project.view, (project.counts)());
+    let (view, parts) = (&reading.view, (project.counts)());
     let counted = view.summary();
     let keys = view.labels().segments().iter().map(|label| label.key.as_str());
     Ok(to_json(&Summary {

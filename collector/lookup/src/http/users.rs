@@ -13,6 +13,7 @@ struct Person<'a> {
     user_id: Option<&'a str>,
     devices: Vec<&'a str>,
     segments: Vec<Segment<'a>>,
+    held_out: Vec<HeldOut<'a>>,
     scores: Scores<'a>,
     session: Option<Session>,
     traits: Traits<'a>,
@@ -26,6 +27,13 @@ struct Segment<'a> {
     entered_at: String,
 }
 
+/// A segment that the person would be in, had they not been held out of it.
+#[derive(Serialize)]
+struct HeldOut<'a> {
+    key: &'a str,
+    since: String,
+}
+
 #[derive(Serialize)]
 struct Session {
     id: String,
@@ -37,23 +45,27 @@ struct Session {
 }
 
 pub(crate) fn user(reading: &Reading<'_>, user_id: &str) -> Result<Vec<u8>, Problem> {
-    let profile = reading.project.view.user(user_id).ok_or_else(Problem::person_unknown)?;
+    let profile = reading.view.user(user_id).ok_or_else(Problem::person_unknown)?;
     Ok(show(reading, &profile))
 }
 
 pub(crate) fn device(reading: &Reading<'_>, anonymous_id: &str) -> Result<Vec<u8>, Problem> {
-    let profile = reading.project.view.device(anonymous_id).ok_or_else(Problem::person_unknown)?;
+    let profile = reading.view.device(anonymous_id).ok_or_else(Problem::person_unknown)?;
     Ok(show(reading, &profile))
 }
 
 fn show(reading: &Reading<'_>, profile: &Profile) -> Vec<u8> {
-    let labels = reading.project.view.labels();
+    let labels = reading.view.labels();
     let member = &profile.member;
     let unlinked = (!member.is_user()).then(|| member.id());
     let linked = profile.devices.iter().map(AsRef::as_ref);
     let segments = profile.segments.iter().filter_map(|membership| {
         let key = labels.segment(membership.segment)?.key.as_str();
         Some(Segment { key, entered_at: rfc3339_ms(membership.entered_at.0) })
+    });
+    let held_out = profile.held_out.iter().filter_map(|membership| {
+        let key = labels.segment(membership.segment)?.key.as_str();
+        Some(HeldOut { key, since: rfc3339_ms(membership.entered_at.0) })
     });
     let session = profile.session.as_ref().map(|session| Session {
         id: format!("{:016x}", session.id),
@@ -67,6 +79,7 @@ fn show(reading: &Reading<'_>, profile: &Profile) -> Vec<u8> {
         user_id: member.is_user().then(|| member.id()),
         devices: unlinked.into_iter().chain(linked).collect(),
         segments: segments.collect(),
+        held_out: held_out.collect(),
         scores: Scores { labels, values: &profile.scores },
         session,
         traits: Traits(Map::from_bytes(&profile.traits)),

@@ -5,7 +5,7 @@ use crate::resp::keyspace::Hash;
 use crate::resp::reply::Reply;
 
 /// Answers from the hash under the first argument, or from none.
-fn with_hash(call: &Call<'_>, answer: impl FnOnce(Option<Hash<'_, '_>>) -> Reply) -> Outcome {
+fn with_hash(call: &Call<'_>, answer: impl FnOnce(Option<Hash<'_>>) -> Reply) -> Outcome {
     match call.keyspace().hash(call.argument(0)) {
         Ok(found) => answer(found),
         Err(refusal) => refusal,
@@ -25,6 +25,9 @@ pub(crate) fn hget(call: &mut Call<'_>) -> Outcome {
 pub(crate) fn hmget(call: &mut Call<'_>) -> Outcome {
     let fields = call.arguments.get(1..).unwrap_or_default();
     with_hash(call, |hash| {
+        if let Some(hash) = &hash {
+            fields.iter().for_each(|field| hash.note_read(field));
+        }
         let all = hash.map(|hash| hash.fields()).unwrap_or_default();
         let value = |name: &[u8]| {
             let found = all.iter().find(|(field, _)| field.as_bytes() == name);

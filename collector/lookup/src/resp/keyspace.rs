@@ -6,7 +6,7 @@ use crate::resp::reply::Reply;
 use core::ops::RangeInclusive;
 use sillage_model::SegmentIndex;
 use sillage_store::keys::{self, Key};
-use sillage_store::{Change, Listed, Order, StreamId, Ttl, View};
+use sillage_store::{Change, Changes, Listed, Order, StreamId, Ttl, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,8 +20,10 @@ pub(crate) struct Keyspace<'c> {
 }
 
 /// A key that is there, or could be.
-struct Place<'k, 'c> {
-    view: &'c Arc<View>,
+///
+/// It holds the view that it was found in: one command is answered by one set of rules.
+struct Place<'k> {
+    view: Arc<View>,
     key: Key<'k>,
 }
 
@@ -30,14 +32,15 @@ impl<'c> Keyspace<'c> {
         Self { projects }
     }
 
-    fn place<'k>(&self, name: &'k [u8]) -> Option<Place<'k, 'c>> {
+    fn place<'k>(&self, name: &'k [u8]) -> Option<Place<'k>> {
         let name = core::str::from_utf8(name).ok()?;
         let (project, _) = keys::split_project(name)?;
-        let view = &self.projects.get(project)?.view;
-        Some(Place { view, key: view.key(name)? })
+        let view = self.projects.get(project)?.view.view();
+        let key = view.key(name)?;
+        Some(Place { view, key })
     }
 
-    fn existing<'k>(&self, name: &'k [u8]) -> Option<Place<'k, 'c>> {
+    fn existing<'k>(&self, name: &'k [u8]) -> Option<Place<'k>> {
         self.place(name).filter(|place| place.view.exists(&place.key))
     }
 
@@ -60,10 +63,11 @@ impl<'c> Keyspace<'c> {
     pub(crate) fn count(&self) -> (usize, usize) {
         let mut total = (0, 0);
         for RespProject { view, .. } in self.projects.values() {
+            let view = view.view();
             let summary = view.summary();
             let expiring = usize::try_from(summary.persons + summary.devices).unwrap_or(usize::MAX);
             let single = 1 + usize::from(!view.changes().is_empty());
-            let lasting = single + listed_sets(view);
+            let lasting = single + listed_sets(&view);
             total = (total.0 + lasting + expiring, total.1 + expiring);
         }
         total
@@ -75,6 +79,7 @@ impl<'c> Keyspace<'c> {
         let Some(RespProject { view, .. }) = self.projects.values().nth(project) else {
             return (0, Vec::new());
         };
+        let view = view.view();
         let page = view.scan(cursor & ((1 << CURSOR_PROJECT_SHIFT) - 1), count);
         let first_of = |project: usize| (project as u64) << CURSOR_PROJECT_SHIFT;
         let next = match page.cursor {
@@ -87,7 +92,7 @@ impl<'c> Keyspace<'c> {
         (next, named.map(|(kind, name)| (name, kind)).collect())
     }
 
-    pub(crate) fn hash<'k>(&self, name: &'k [u8]) -> Result<Option<Hash<'k, 'c>>, Reply> {
+    pub(crate) fn hash<'k>(&self, name: &'k [u8]) -> Result<Option<Hash<'k>>, Reply> {
         match self.existing(name) {
             Some(Place { view, key: key @ (Key::Meta | Key::Profile(_)) }) => {
                 Ok(Some(Hash { view, key }))
@@ -97,9 +102,12 @@ impl<'c> Keyspace<'c> {
         }
     }
 
-    pub(crate) fn sorted_set(&self, name: &[u8]) -> Result<Option<SortedSet<'c>>, Reply> {
+    pub(crate) fn sorted_set(&self, name: &[u8]) -> Result<Option<SortedSet>, Reply> {
         match self.existing(name) {
             Some(Place { view, key: Key::Segment(segment, shard) }) => {
+                if let Some(label) = view.labels().segment(segment) {
+                    view.reads().count(&label.key);
+                }
                 Ok(Some(SortedSet { view, segment, shard }))
             }
             Some(_) => Err(Reply::wrong_type()),
@@ -107,7 +115,7 @@ impl<'c> Keyspace<'c> {
         }
     }
 
-    pub(crate) fn stream(&self, name: &[u8]) -> Result<Option<Stream<'c>>, Reply> {
+    pub(crate) fn stream(&self, name: &[u8]) -> Result<Option<Stream>, Reply> {
         match self.existing(name) {
             Some(Place { view, key: Key::Changes }) => Ok(Some(Stream { view })),
             Some(_) => Err(Reply::wrong_type()),
@@ -115,10 +123,10 @@ impl<'c> Keyspace<'c> {
         }
     }
 
-    /// The view whose change stream has this name, even if nothing is in it yet.
-    pub(crate) fn awaited(&self, name: &[u8]) -> Option<Arc<View>> {
+    /// The change stream with this name, even if nothing is in it yet.
+    pub(crate) fn awaited(&self, name: &[u8]) -> Option<Arc<Changes>> {
         let place = self.place(name).filter(|place| place.key == Key::Changes)?;
-        Some(Arc::clone(place.view))
+        Some(Arc::clone(place.view.changes()))
     }
 }
 
@@ -131,29 +139,38 @@ fn listed_sets(view: &View) -> usize {
 }
 
 /// A hash that was there when it was looked up. Gone since: no fields.
-pub(crate) struct Hash<'k, 'c> {
-    view: &'c View,
+pub(crate) struct Hash<'k> {
+    view: Arc<View>,
     key: Key<'k>,
 }
 
-impl Hash<'_, '_> {
+impl Hash<'_> {
     pub(crate) fn fields(&self) -> Vec<(String, String)> {
         self.view.hash(&self.key).unwrap_or_default()
     }
 
+    /// Counts that somebody asked for a membership. Who reads a whole profile asks for none.
+    pub(crate) fn note_read(&self, field: &[u8]) {
+        let key = field.strip_prefix(b"seg:").and_then(|key| core::str::from_utf8(key).ok());
+        if let Some(key) = key.filter(|key| self.view.labels().segment_index(key).is_some()) {
+            self.view.reads().count(key);
+        }
+    }
+
     pub(crate) fn value(&self, field: &[u8]) -> Option<String> {
+        self.note_read(field);
         self.view.hash_field(&self.key, core::str::from_utf8(field).ok()?)
     }
 }
 
 /// The sorted set of one shard of a segment.
-pub(crate) struct SortedSet<'c> {
-    view: &'c View,
+pub(crate) struct SortedSet {
+    view: Arc<View>,
     segment: SegmentIndex,
     shard: u8,
 }
 
-impl SortedSet<'_> {
+impl SortedSet {
     pub(crate) fn len(&self) -> usize {
         self.view.zcard(self.segment, self.shard)
     }
@@ -182,8 +199,8 @@ impl SortedSet<'_> {
 }
 
 /// The change stream of a project.
-pub(crate) struct Stream<'c> {
-    view: &'c View,
+pub(crate) struct Stream {
+    view: Arc<View>,
 }
 
 /// One entry, as it is printed.
@@ -192,7 +209,7 @@ pub(crate) struct Entry {
     pub(crate) fields: Vec<(&'static str, String)>,
 }
 
-impl Stream<'_> {
+impl Stream {
     pub(crate) fn len(&self) -> usize {
         self.view.changes().len()
     }

@@ -23,7 +23,7 @@ mod writes;
 use crate::limits::{ACCEPT_PAUSE, CLIENTS_MAX};
 use crate::resp::reply::{Protocol, Reply};
 use bytes::BytesMut;
-use sillage_store::View;
+use sillage_store::Shown;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -36,7 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 #[derive(Clone)]
 pub struct RespProject {
     /// What is read.
-    pub view: Arc<View>,
+    pub view: Arc<Shown>,
     /// Whether everything known before the start has been published again. Until then every
     /// command that reads keys gets `-LOADING`.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,

@@ -9,7 +9,7 @@ use core::ops::RangeInclusive;
 use sillage_store::{Listed, Order};
 
 /// Answers from the sorted set under the first argument, or from none.
-fn with_set(call: &Call<'_>, answer: impl FnOnce(Option<SortedSet<'_>>) -> Reply) -> Outcome {
+fn with_set(call: &Call<'_>, answer: impl FnOnce(Option<SortedSet>) -> Reply) -> Outcome {
     match call.keyspace().sorted_set(call.argument(0)) {
         Ok(found) => answer(found),
         Err(refusal) => refusal,

@@ -87,8 +87,8 @@ impl BlockedRead {
     /// Waits until one of the streams has grown. Streams of keys that nobody has never grow.
     pub(crate) fn grown(&self, keyspace: &Keyspace<'_>) -> impl Future<Output = ()> + use<> {
         let grows = |(key, after): &(Bytes, StreamId)| {
-            let (view, after) = (keyspace.awaited(key)?, *after);
-            Some(Box::pin(async move { view.changes().wait_after(after).await }))
+            let (changes, after) = (keyspace.awaited(key)?, *after);
+            Some(Box::pin(async move { changes.wait_after(after).await }))
         };
         let mut waits: Vec<_> = self.after.iter().filter_map(grows).collect();
         poll_fn(move |context| {
@@ -223,7 +223,7 @@ pub(crate) fn xinfo(call: &mut Call<'_>) -> Outcome {
     answer.unwrap_or_else(|refusal| refusal).into()
 }
 
-fn existing<'c>(call: &Call<'c>, key: &[u8]) -> Result<Stream<'c>, Reply> {
+fn existing(call: &Call<'_>, key: &[u8]) -> Result<Stream, Reply> {
     call.keyspace().stream(key)?.ok_or_else(|| Reply::error("ERR no such key"))
 }
 
@@ -232,7 +232,7 @@ const FULL_ENTRIES: usize = 10;
 /// Entries in one node of Redis' radix tree (Redis: `stream-node-max-entries`); ours has no nodes.
 const NODE_ENTRIES: usize = 100;
 
-fn describe(stream: &Stream<'_>, options: &[Bytes]) -> Result<Reply, Reply> {
+fn describe(stream: &Stream, options: &[Bytes]) -> Result<Reply, Reply> {
     let full = match options {
         [] => None,
         [full] if full.eq_ignore_ascii_case(b"full") => Some(FULL_ENTRIES),

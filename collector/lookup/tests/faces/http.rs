@@ -5,10 +5,12 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use sillage_lookup::{
-    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SegmentDetail,
-    SourceError, SummaryParts,
+    DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
+    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
 };
 use sillage_model::PersonKey;
+use sillage_store::Shown;
 use std::sync::Arc;
 
 struct Letters(Vec<DeadLetter>);
@@ -22,6 +24,149 @@ impl DeadLetterSource for Letters {
     }
 }
 
+/// Segments that take one definition and refuse all others.
+struct Fixed;
+
+impl Segments for Fixed {
+    fn list(&self) -> Vec<SegmentDetail> {
+        SEGMENTS.map(detail).to_vec()
+    }
+
+    fn put(&self, key: String, definition: Vec<u8>, partial: bool) -> EditAnswer<'_> {
+        let detail = SegmentDetail { state: SegmentState::Building, ..detail(&key) };
+        Box::pin(async move {
+            match definition.as_slice() {
+                b"good" => Ok(Edited { detail, done: partial }),
+                b"busy" => Err(EditRefused::Busy),
+                _ => Err(EditRefused::Invalid(vec![Diagnosis {
+                    segment: key,
+                    part: "when",
+                    message: "wrong".into(),
+                    start: 1,
+                    end: 2,
+                    label: "here".into(),
+                    help: None,
+                    rendered: "^".into(),
+                }])),
+            }
+        })
+    }
+
+    fn remove(&self, key: String, _partial: bool) -> EditAnswer<'_> {
+        let found = if key == "vip" {
+            EditRefused::Referred(vec!["hot".into()])
+        } else {
+            EditRefused::Unknown
+        };
+        Box::pin(async move { Err(found) })
+    }
+}
+
+fn detail(key: &str) -> SegmentDetail {
+    SegmentDetail {
+        key: key.into(),
+        name: key.to_uppercase(),
+        description: "for tests".into(),
+        when: "exists(\"*\")".into(),
+        exit: None,
+        min_stay: "0ms".into(),
+        holdout: 0.0,
+        requires_consent: None,
+        public: key == "vip",
+        class: "event",
+        events_read: vec!["*".into()],
+        bytes: 48,
+        worst_exit_lag_ms: 0,
+        exactness: "exact".into(),
+        version: 1,
+        saved_at_ms: None,
+        state: SegmentState::Live,
+        progress: None,
+        failed: None,
+    }
+}
+
+#[test]
+fn segments_are_changed_by_admins_alone_and_refusals_say_why() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let edit = |method: &str, path: &str, token: &str, body: &'static str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap();
+        let lookup = lookup();
+        assert!(lookup.edits(request.method(), request.uri().path()));
+        runtime.block_on(async {
+            let response = lookup.edit(request).await;
+            let place = response.headers().get("location").cloned();
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            (status, place.map(|p| p.to_str().unwrap().to_owned()), body)
+        })
+    };
+    let path = "/v1/segments/new";
+    let (status, place, body) = edit("PUT", path, "admin-shop", "good");
+    assert_eq!((status, place.as_deref(), &body["state"]), (202, Some(path), &json!("building")));
+    assert_eq!(edit("PUT", "/v1/segments/new?history=partial", "admin-shop", "good").0, 200);
+    for (method, path, token, body, status, code) in [
+        ("PUT", path, "read-shop", "good", 403, "scope"),
+        ("PUT", path, "write-shop", "good", 403, "scope"),
+        ("PUT", path, "nobody", "good", 401, "token_unknown"),
+        ("PUT", path, "admin-cold", "good", 503, "unavailable"),
+        ("PUT", path, "admin-shop", "busy", 409, "edit_in_progress"),
+        ("PUT", path, "admin-shop", "bad", 422, "segment_invalid"),
+        ("DELETE", path, "admin-shop", "", 404, "segment_unknown"),
+        ("DELETE", "/v1/segments/vip", "admin-shop", "", 409, "segment_referred"),
+    ] {
+        let (got, _, problem) = edit(method, path, token, body);
+        assert_eq!(
+            (got, &problem["code"]),
+            (status, &json!(code)),
+            "{method} {path} {token} {body}"
+        );
+        match code {
+            "segment_invalid" => assert_eq!(problem["diagnostics"][0]["rendered"], "^"),
+            "segment_referred" => assert_eq!(problem["referred_by"], json!(["hot"])),
+            _ => {}
+        }
+    }
+}
+
+/// Answers with what it was asked, or as the definition wishes.
+struct Past;
+
+impl HistorySource for Past {
+    fn preview(&self, definition: Vec<u8>) -> HistoryAnswer<'_> {
+        let fault = Diagnosis {
+            segment: "preview".into(),
+            part: "when",
+            message: "unknown unit `days`".into(),
+            start: 3,
+            end: 7,
+            label: "not a unit of time".into(),
+            help: Some("write `7d`".into()),
+            rendered: "error: unknown unit `days`".into(),
+        };
+        let answer = match &definition[..] {
+            b"wrong" => Err(HistoryProblem::Rules(vec![fault])),
+            b"busy" => Err(HistoryProblem::Busy),
+            b"gone" => Err(HistoryProblem::Unavailable("disk".into())),
+            other => Ok(serde_json::to_vec(&json!({"bytes": other.len()})).unwrap()),
+        };
+        Box::pin(async move { answer })
+    }
+
+    fn audit(&self, at: Option<String>) -> HistoryAnswer<'_> {
+        Box::pin(async move { Ok(serde_json::to_vec(&json!({"at": at})).unwrap()) })
+    }
+
+    fn explain(&self, asked: ExplainAsked) -> HistoryAnswer<'_> {
+        let ids: Vec<&str> = asked.ids.iter().map(PersonKey::as_str).collect();
+        let shown = json!({"member": asked.member.as_str(), "ids": ids, "at": asked.at});
+        Box::pin(async move { Ok(serde_json::to_vec(&shown).unwrap()) })
+    }
+}
+
 fn project(name: &str, users: i64, letters: u64) -> LookupProject {
     let letter = |position| DeadLetter {
         position,
@@ -30,24 +175,18 @@ fn project(name: &str, users: i64, letters: u64) -> LookupProject {
         message: "a track event needs a name".into(),
         raw: b"{\"type\":\"track\",\xff}".to_vec(),
     };
-    let detail = |key: &str| SegmentDetail {
-        key: key.into(),
-        name: key.to_uppercase(),
-        description: "for tests".into(),
-        when: "exists(\"*\")".into(),
-        public: key == "vip",
-    };
     LookupProject {
         name: name.into(),
-        view: shop(users),
+        view: Shown::new(shop(users)),
         read_tokens: vec![format!("read-{name}")],
         admin_tokens: vec![format!("admin-{name}")],
         write_keys: vec![format!("write-{name}")],
-        segments: SEGMENTS.map(detail).to_vec(),
+        segments: Arc::new(Fixed),
         lag: Arc::new(|| 12),
         ready: Arc::new(move || users > 0),
         counts: Arc::new(|| SummaryParts { sessions: 9, events: vec![("Page Viewed".into(), 4)] }),
         dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
+        history: Arc::new(Past),
     }
 }
 
@@ -55,7 +194,7 @@ fn lookup() -> Lookup {
     let shop = project("shop", 40, 5);
     let mut linked = person(PersonKey::user("a b/c"), 6);
     linked.devices = vec!["tablet".into()];
-    shop.view.publish(linked, &[], 0);
+    shop.view.view().publish(linked, &[], 0);
     Lookup::new(vec![shop, project("cold", 0, 0), project("tiny", 1, 1)])
 }
 
@@ -99,6 +238,7 @@ fn a_person_is_shown_with_everything_that_is_known() {
             {"key": "hot-cart", "entered_at": "2023-11-14T22:13:20.000Z"},
             {"key": "vip", "entered_at": "2023-11-14T22:13:20.000Z"},
         ],
+        "held_out": [],
         "scores": {"engagement": 41.7},
         "session": {
             "id": "00000000000000ff",
@@ -186,7 +326,10 @@ fn segments_are_listed_with_their_rule_and_their_size() {
     assert_eq!(keys, SEGMENTS);
     let want = json!({
         "key": "vip", "name": "VIP", "description": "for tests", "when": "exists(\"*\")",
-        "public": true, "members": 14 + 7 + 1,
+        "exit": null, "min_stay": "0ms", "holdout": 0.0, "requires_consent": null,
+        "public": true, "class": "event", "events_read": ["*"], "bytes": 48,
+        "worst_exit_lag_ms": 0, "exactness": "exact", "version": 1, "saved_at": null,
+        "state": "live", "members": 14 + 7 + 1, "held_out": 0, "reads": 0,
     });
     assert_eq!(ask("/v1/segments/vip").body, want);
     assert_eq!(all["segments"][1], want);
@@ -249,4 +392,79 @@ fn only_reading_paths_are_answered_here() {
     {
         assert_eq!(lookup.matches(path), want, "{path}");
     }
+}
+
+fn look_back(method: Method, path: &str, token: &str, body: &str) -> Answer {
+    let request = Request::builder().method(&method).uri(path);
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+    let lookup = lookup();
+    assert!(lookup.looks_back(&method, request.uri().path()), "{path}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let response: Response<Full<Bytes>> = lookup.look_back(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    })
+}
+
+#[test]
+fn looking_back_takes_the_token_that_belongs_to_it() {
+    let preview = |token, body| look_back(Method::POST, "/v1/segments/preview", token, body);
+    assert_eq!(preview("admin-shop", "{}").body, json!({"bytes": 2}));
+    assert_eq!(preview("read-shop", "{}").body["code"], "scope");
+    assert_eq!(preview("write-shop", "{}").body["code"], "scope");
+    assert_eq!(preview("nobody", "{}").status, StatusCode::UNAUTHORIZED);
+    assert_eq!(preview("admin-cold", "{}").status, StatusCode::SERVICE_UNAVAILABLE);
+    let long = "x".repeat(300_000);
+    assert_eq!(preview("admin-shop", &long).body["code"], "too_large");
+    let audit = look_back(Method::POST, "/v1/segments/audit?at=2026-01-01", "admin-shop", "");
+    assert_eq!(audit.body, json!({"at": "2026-01-01"}));
+    let lookup = lookup();
+    for (method, path) in [
+        (Method::GET, "/v1/segments/preview"),
+        (Method::PUT, "/v1/segments/audit"),
+        (Method::GET, "/v1/segments"),
+    ] {
+        assert!(!lookup.looks_back(&method, path), "a segment may have any key: {path}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_preview_is_told_in_full() {
+    let preview = |body| look_back(Method::POST, "/v1/segments/preview", "admin-shop", body);
+    let wrong = preview("wrong");
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.headers["content-type"], "application/problem+json");
+    assert_eq!(wrong.body["code"], "segment_invalid");
+    let fault = json!({"segment": "preview", "part": "when", "message": "unknown unit `days`", "start": 3, "end": 7,
+                       "label": "not a unit of time", "help": "write `7d`",
+                       "rendered": "error: unknown unit `days`"});
+    assert_eq!(wrong.body["diagnostics"], json!([fault]));
+    let busy = preview("busy");
+    assert_eq!(
+        (busy.status, busy.body["code"].clone()),
+        (StatusCode::SERVICE_UNAVAILABLE, json!("busy"))
+    );
+    assert!(busy.headers.contains_key("retry-after"));
+    let gone = preview("gone");
+    assert_eq!(gone.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!gone.body["detail"].as_str().unwrap().contains("disk"), "that is for the log");
+}
+
+#[test]
+fn an_explanation_is_asked_for_by_any_id_of_a_person() {
+    let ask = |path| look_back(Method::GET, path, "read-shop", "");
+    let user = ask("/v1/users/a%20b%2Fc/explain/vip?at=2026-01-01T00:00:00Z");
+    let want = json!({"member": "u:a b/c", "ids": ["a:tablet", "u:a b/c"],
+                      "at": "2026-01-01T00:00:00Z"});
+    assert_eq!(user.body, want);
+    let device = ask("/v1/devices/tablet/explain/vip");
+    assert_eq!(device.body["ids"], json!(["a:tablet", "u:a b/c"]));
+    assert_eq!(ask("/v1/users/0/explain/nothing").body["code"], "segment_unknown");
+    assert_eq!(ask("/v1/users/nobody/explain/vip").body["code"], "person_unknown");
+    let posted = look_back(Method::POST, "/v1/users/0/explain/vip", "read-shop", "");
+    assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
 }

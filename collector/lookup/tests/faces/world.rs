@@ -4,7 +4,7 @@ use sillage_model::{
     EventTime, MapWriter, Membership, PersonKey, Profile, SegmentChange, SegmentIndex,
     SessionBrief, Transition, Value,
 };
-use sillage_store::{SegmentLabel, View, ViewConfig};
+use sillage_store::{SegmentLabel, Shown, View, ViewConfig};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -122,7 +122,7 @@ impl Face {
         let project = |view: &Arc<View>| {
             let flag = Arc::clone(&ready);
             let ready = Arc::new(move || flag.load(Ordering::SeqCst));
-            (view.project().to_owned(), RespProject { view: Arc::clone(view), ready })
+            (view.project().to_owned(), RespProject { view: Shown::new(Arc::clone(view)), ready })
         };
         let projects: BTreeMap<_, _> = views.iter().map(project).collect();
         let mut config = RespConfig::new(projects, password.map(str::to_owned));

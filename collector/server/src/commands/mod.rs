@@ -1,11 +1,14 @@
 //! What each command does, one file each.
 mod config_check;
+mod history;
 mod profile;
 mod segments;
 mod serve;
 
 use crate::cli::{Cli, Command, ConfigCommand, ConfigFile, Segments};
 use crate::config::{Config, ProjectConfig};
+use crate::definitions::Saved;
+use crate::project::Folders;
 use anyhow::{Context as _, bail};
 
 /// Runs one command.
@@ -18,18 +21,25 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Profile(args) => profile::run(&args),
         Command::Segments(Segments::List(args)) => segments::list(&args),
         Command::Segments(Segments::Check(args)) => segments::check(&args),
+        Command::Segments(Segments::Preview(args)) => history::preview(&args),
+        Command::Segments(Segments::Audit(args)) => history::audit(&args),
+        Command::Segments(Segments::Explain(args)) => history::explain(&args),
         Command::Config(ConfigCommand::Check(file)) => config_check::run(&file),
     }
 }
 
 /// The configuration that a command asks for: `--config`, else `sillage.toml` here if there is one,
-/// else the defaults.
+/// else the defaults. Segments are as they were last changed.
 pub(crate) fn configuration(file: &ConfigFile) -> anyhow::Result<Config> {
     let usual = std::path::Path::new("sillage.toml");
     let path = file.config.as_deref().or_else(|| usual.exists().then_some(usual));
     let mut config = crate::config::load(path)?;
     if let Some(dir) = &file.data_dir {
         config.server.data_dir.clone_from(dir);
+    }
+    for project in &mut config.projects {
+        let folders = Folders::of(&config.server.data_dir, &project.name);
+        project.segments = Saved::load(&folders.segments)?.over(&project.segments);
     }
     Ok(config)
 }
@@ -49,4 +59,17 @@ pub(crate) fn chosen<'a>(
             .find(|p| p.name == name)
             .with_context(|| format!("no project is called {name}; there are {}", names())),
     }
+}
+
+/// A part of a path, or a value of a query; every byte that is not plain is escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }

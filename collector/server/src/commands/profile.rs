@@ -43,17 +43,10 @@ async fn ask(
     Ok(answer)
 }
 
-/// The path of a person or device; every byte that is not plain is escaped.
+/// The path of a person or device.
 fn path(args: &Args) -> String {
-    let mut path = if args.device { "/v1/devices/" } else { "/v1/users/" }.to_owned();
-    for byte in args.id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    let kind = if args.device { "devices" } else { "users" };
+    format!("/v1/{kind}/{}", super::escaped(&args.id))
 }
 
 /// Opens the project as the collector would, looks, and closes it again.
@@ -70,11 +63,11 @@ fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Resul
     if !project.settle() {
         bail!("a worker failed; the log above says why");
     }
-    let found =
-        if args.device { project.view.device(&args.id) } else { project.view.user(&args.id) };
+    let view = project.shown.view();
+    let found = if args.device { view.device(&args.id) } else { view.user(&args.id) };
     let fields = found.map(|profile| {
         let mut fields = serde_json::Map::new();
-        project.view.labels().render(&profile, &mut |name, value| {
+        view.labels().render(&profile, &mut |name, value| {
             fields.insert(name.to_owned(), Value::String(value.to_owned()));
         });
         Value::Object(fields)

@@ -1,9 +1,9 @@
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::time::Duration;
 
 /// A length of time as it is written in the configuration: `250ms`, `30s`, `30m`, `24h`, `7d`, `2w`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span(u64);
 
 /// The longest length that is accepted, as in rules.
@@ -48,6 +48,12 @@ impl fmt::Display for Span {
             }
         }
         f.write_str("0ms")
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

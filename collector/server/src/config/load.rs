@@ -141,6 +141,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 
 fn check_rules(project: &super::ProjectConfig, place: String) -> Result<(), ConfigError> {
     let fail = |message: &str| Err(ConfigError::Wrong { place, message: message.to_owned() });
+    if super::zone::find(&project.tz).is_none() {
+        return fail("tz is no name of the IANA time zone database, such as Europe/Paris");
+    }
     let (session, engagement) = (&project.session, &project.engagement);
     if session.idle.ms() < 1_000 || session.idle.ms() > 86_400_000 {
         return fail("session.idle is between 1s and 24h");
@@ -218,6 +221,11 @@ mod tests {
             ("[[project]]\nname = \"a\"\nread_tokens = [\"env:NOT_SET\"]", "NOT_SET"),
             ("[[project]]\nname = \"a\"\n[project.session]\nidle = \"soon\"", "no length of time"),
             ("[[project]]\nname = \"a\"\n[project.engagement]\nscale = 0.0", "above 0"),
+            ("[[project]]\nname = \"a\"\ntz = \"Mars/Base\"", "tz is no name"),
+            (
+                "[[project]]\nname = \"a\"\n[[project.segment]]\nkey = \"k\"\nwhen = 'true'\nholdout = 0.125",
+                "no percentage",
+            ),
             ("[redis]\nlisten = \"0.0.0.0:6380\"", "redis.password"),
         ];
         for (text, expected) in table {

@@ -4,11 +4,14 @@
 //! the only place that reads the environment.
 mod duration;
 mod load;
+mod percent;
 mod project;
+mod zone;
 
 pub(crate) use duration::Span;
 pub(crate) use load::{load, parse};
-pub(crate) use project::{ProjectConfig, WeightConfig};
+pub(crate) use percent::Percent;
+pub(crate) use project::{ProjectConfig, SegmentConfig, WeightConfig};
 
 use serde::Deserialize;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-use super::Span;
-use serde::Deserialize;
+use super::{Percent, Span, zone};
+use serde::{Deserialize, Serialize};
 use sillage_engine::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,10 @@ pub(crate) struct ProjectConfig {
     /// `true` keeps whole IP addresses in the log. Default false: /24 and /48 are kept.
     #[serde(default)]
     pub(crate) keep_ip: bool,
+    /// The time zone in which days, weeks and months begin, by its IANA name, such as
+    /// `Europe/Paris`. Default `UTC`, the same everywhere.
+    #[serde(default = "utc")]
+    pub(crate) tz: String,
     #[serde(default)]
     pub(crate) consent: ConsentConfig,
     #[serde(default)]
@@ -38,6 +42,10 @@ pub(crate) struct ProjectConfig {
     pub(crate) engagement: EngagementConfig,
     #[serde(default, rename = "segment")]
     pub(crate) segments: Vec<SegmentConfig>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 /// `[project.consent]`.
@@ -150,8 +158,8 @@ pub(crate) struct FullWeight {
     pub(crate) cap_per_day: Option<u32>,
 }
 
-/// `[[project.segment]]`.
-#[derive(Debug, Clone, Deserialize)]
+/// `[[project.segment]]`, and a definition as it is saved.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SegmentConfig {
     /// Its key in Redis: 1 to 64 of `a-z`, `0-9`, `-`.
@@ -167,6 +175,18 @@ pub(crate) struct SegmentConfig {
     /// Whether it may be returned to the device that asks. Default false.
     #[serde(default)]
     pub(crate) public: bool,
+    /// The rule by which members leave. Default: when `when` is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exit: Option<String>,
+    /// How long who enters stays at least. Default `0s`.
+    #[serde(default)]
+    pub(crate) min_stay: Span,
+    /// Percent of all persons who are held out, 0 to 100 with two decimals. Default 0.
+    #[serde(default)]
+    pub(crate) holdout: Percent,
+    /// The purpose to which members must have agreed. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requires_consent: Option<String>,
 }
 
 impl ProjectConfig {
@@ -198,7 +218,8 @@ impl ProjectConfig {
                 engaged_second: self.engagement.engaged_second,
             },
             segments: self.segments.iter().map(SegmentConfig::source).collect(),
-            ..RuleSet::default()
+            // A name that is unknown does not pass the check of the configuration.
+            zone: zone::find(&self.tz).unwrap_or_default(),
         }
     }
 }
@@ -211,7 +232,10 @@ impl SegmentConfig {
             description: self.description.clone(),
             when: self.when.clone(),
             public: self.public,
-            ..SegmentSource::default()
+            exit: self.exit.clone(),
+            min_stay_ms: self.min_stay.ms(),
+            holdout: self.holdout.hundredths(),
+            requires_consent: self.requires_consent.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the demo's views show, gathered from the running project.
 use crate::project::{Progress, Project};
 use sillage_model::Profile;
-use sillage_store::{StreamId, View};
+use sillage_store::{Shown, StreamId, View};
 use std::sync::Arc;
 
 /// Score bands of 10, from 0 to 100.
@@ -11,7 +11,7 @@ const SHOWN: usize = 12;
 
 /// The things that are watched.
 pub(crate) struct Board {
-    view: Arc<View>,
+    shown: Arc<Shown>,
     progress: Progress,
     labels: Vec<(String, String)>,
     /// Sizes before the live part.
@@ -38,19 +38,21 @@ pub(crate) struct Segment {
 
 impl Board {
     pub(crate) fn new(project: &Project) -> Self {
-        let segments = project.plan.segments();
+        let plan = project.plan();
+        let segments = plan.segments();
         Self {
-            view: Arc::clone(&project.view),
+            shown: Arc::clone(&project.shown),
             progress: project.progress(),
             labels: segments.iter().map(|s| (s.key.clone(), s.name.clone())).collect(),
-            before: project.view.summary().members,
+            before: project.shown.view().summary().members,
         }
     }
 
     pub(crate) fn moment(&self) -> Moment {
-        let summary = self.view.summary();
+        let view = self.shown.view();
+        let summary = view.summary();
         let mut bands = [0; BANDS];
-        for profile in profiles(&self.view) {
+        for profile in profiles(&view) {
             let score = profile.scores.first().copied().unwrap_or_default();
             let band = (score.clamp(0.0, 99.9) / 10.0) as usize;
             bands[band] += 1;
@@ -75,9 +77,10 @@ impl Board {
 
     /// The latest entries and exits, newest first.
     fn transitions(&self) -> Vec<String> {
-        let latest = self.view.changes().range_back(StreamId::MIN, StreamId::MAX, SHOWN);
+        let view = self.shown.view();
+        let latest = view.changes().range_back(StreamId::MIN, StreamId::MAX, SHOWN);
         let line = |change: &sillage_store::Change| {
-            let fields = self.view.change_fields(change);
+            let fields = view.change_fields(change);
             let field = |name| {
                 fields.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value.as_str())
             };

@@ -147,7 +147,7 @@ fn bring_history(running: &Running, history: &[ShopEvent]) -> anyhow::Result<()>
         "history: {} events accepted, {} rejected, {} persons, {} sessions in {:.1} s",
         brought.accepted,
         brought.rejected.values().sum::<u64>(),
-        project.view.summary().persons,
+        project.shown.view().summary().persons,
         project.progress().sessions(),
         started.elapsed().as_secs_f64()
     )?;
@@ -194,8 +194,8 @@ fn settle(running: &Running) -> anyhow::Result<()> {
 /// Shows how anyone reads a customer, with a customer who is in the most segments.
 fn how_to_read(out: &mut impl std::io::Write, running: &Running) -> anyhow::Result<()> {
     let Some(resp) = running.resp else { return Ok(()) };
-    let view = &running.projects[0].view;
-    let best = board::profiles(view)
+    let view = running.projects[0].shown.view();
+    let best = board::profiles(&view)
         .filter(|p| p.member.is_user())
         .max_by(|a, b| (a.segments.len(), a.version).cmp(&(b.segments.len(), b.version)));
     let Some(profile) = best else { return Ok(()) };

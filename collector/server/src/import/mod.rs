@@ -215,7 +215,7 @@ pub(crate) fn run(args: &cli::Import) -> anyhow::Result<()> {
     if !project.settle() {
         bail!("a worker failed; the log above says why");
     }
-    let (summary, progress) = (project.view.summary(), project.progress());
+    let (summary, progress) = (project.shown.view().summary(), project.progress());
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -237,7 +237,7 @@ pub(crate) fn run(args: &cli::Import) -> anyhow::Result<()> {
         summary.devices,
         progress.sessions()
     )?;
-    for (segment, members) in project.plan.segments().iter().zip(&summary.members) {
+    for (segment, members) in project.plan().segments().iter().zip(&summary.members) {
         writeln!(out, "  {members:>8}  {}  {}", segment.key, segment.name)?;
     }
     project.close()

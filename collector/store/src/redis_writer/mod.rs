@@ -14,7 +14,7 @@ mod tests;
 pub use stats::RedisStats;
 
 use crate::limits::{REDIS_BACKOFF_MAX_MS, REDIS_BACKOFF_MIN_MS};
-use crate::{StoreError, View};
+use crate::{Shown, StoreError, View};
 use redis::IntoConnectionInfo as _;
 use session::{End, Writer};
 use stats::Counters;
@@ -34,7 +34,7 @@ pub struct RedisWriter {
 
 /// What the handle and the task both see.
 struct Shared {
-    view: Arc<View>,
+    shown: Arc<Shown>,
     counters: Counters,
     rebuild: AtomicBool,
     asked: Notify,
@@ -44,8 +44,13 @@ struct Shared {
 
 impl Shared {
     fn stats(&self) -> RedisStats {
-        let view = &self.view;
+        let view = self.view();
         self.counters.read(view.dirty_count(), view.dirty_for_ms(view.now_ms()))
+    }
+
+    /// The view that is shown now. What is taken from it must be written by its own labels.
+    fn view(&self) -> Arc<View> {
+        self.shown.view()
     }
 
     fn progressed(&self) {
@@ -54,7 +59,7 @@ impl Shared {
 }
 
 impl RedisWriter {
-    /// Starts writing `view` to the Redis at `url` (`redis://[user:password@]host[:port][/db]` or
+    /// Starts writing what is shown to the Redis at `url` (`redis://[user:password@]host[:port][/db]` or
     /// `redis+unix:///path`). Must be called within a tokio runtime. Whether Redis can be reached
     /// makes no difference: the task goes on trying. Nothing is written before `ready` says true:
     /// a view that is still being filled would take memberships away that nobody has lost.
@@ -63,7 +68,7 @@ impl RedisWriter {
     /// [`StoreError::RedisAddress`] if `url` cannot be understood.
     pub fn spawn(
         url: &str,
-        view: Arc<View>,
+        shown: Arc<Shown>,
         ready: impl Fn() -> bool + Send + 'static,
     ) -> Result<Self, StoreError> {
         let unusable = |error: redis::RedisError| StoreError::RedisAddress(Box::new(error));
@@ -72,7 +77,7 @@ impl RedisWriter {
         let settings = address.tcp_settings().clone().set_nodelay(true);
         let client = redis::Client::open(address.set_tcp_settings(settings)).map_err(unusable)?;
         let shared = Arc::new(Shared {
-            view,
+            shown,
             counters: Counters::default(),
             rebuild: AtomicBool::new(false),
             asked: Notify::new(),
@@ -132,7 +137,7 @@ async fn keep_writing(mut writer: Writer, shared: Arc<Shared>, ready: impl Fn() 
             return;
         }
     }
-    shared.view.mark_changes();
+    shared.view().mark_changes();
     let mut pause = Pause::new();
     loop {
         let end = writer.session(&mut pause).await;

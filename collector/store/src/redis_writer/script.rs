@@ -20,6 +20,7 @@ pub(super) struct Writing {
     script: Script,
     prefix: String,
     segments: String,
+    generation: u32,
 }
 
 impl Writing {
@@ -30,7 +31,13 @@ impl Writing {
             script: Script::new(include_str!("write.lua")),
             prefix: format!("{PREFIX}{}:", view.project()),
             segments: segments.join(","),
+            generation: view.generation(),
         }
+    }
+
+    /// Whether this view calls its segments so.
+    pub(super) fn is_for(&self, view: &View) -> bool {
+        self.generation == view.generation()
     }
 
     pub(super) fn script(&self) -> &Script {
@@ -64,12 +71,9 @@ impl Writing {
         self.head(&mut command, mode, &profile.member);
         command.arg(profile.version).arg(ttl_s(profile, view.now_ms())).arg(profile.as_of);
         command.arg(CHANGES_MAX);
-        let label = |segment| view.labels().segment(segment);
-        let exits: Vec<_> =
-            work.exits.iter().filter_map(|&(s, at)| label(s).map(|l| (&l.key, at))).collect();
-        command.arg(exits.len());
-        for (segment, at) in exits {
-            command.arg(segment).arg(at);
+        command.arg(work.exits.len());
+        for (segment, at) in &work.exits {
+            command.arg(&**segment).arg(at);
         }
         view.labels().render(profile, &mut |field, value| {
             command.arg(field).arg(value);

@@ -2,9 +2,11 @@
 use super::refill::{Batch, Refill};
 use super::script::{Mode, Writing};
 use super::{Pause, Shared};
-use crate::keys::Key;
-use crate::limits::{REDIS_BATCH_PERSONS, REDIS_CHECK_EVERY_MS, REDIS_DRAIN_MS, REDIS_TIMEOUT_MS};
-use crate::view::Work;
+use crate::keys::{Key, PREFIX};
+use crate::limits::{
+    REDIS_BATCH_PERSONS, REDIS_CHECK_EVERY_MS, REDIS_DRAIN_MS, REDIS_TIMEOUT_MS, SEGMENT_SHARDS,
+};
+use crate::view::{View, Work};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use std::hash::{BuildHasher as _, RandomState};
@@ -51,7 +53,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(client: Client, shared: Arc<Shared>, stopped: watch::Receiver<bool>) -> Self {
-        let writing = Writing::new(&shared.view);
+        let writing = Writing::new(&shared.view());
         let instance = RandomState::new().hash_one(0);
         Self {
             client,
@@ -105,7 +107,7 @@ impl Writer {
             if self.is_stopped() {
                 let until = Duration::from_millis(REDIS_DRAIN_MS);
                 let stop_at = *stop_at.get_or_insert_with(|| Instant::now() + until);
-                if self.shared.view.dirty_count() == 0 || Instant::now() >= stop_at {
+                if self.shared.view().dirty_count() == 0 || Instant::now() >= stop_at {
                     return Err(End::Stopped);
                 }
             } else if written == 0 {
@@ -157,32 +159,60 @@ impl Writer {
         let parked = self.parked.len();
         // Counted before they are taken, so that they are never in neither number.
         shared.counters.set_held(parked + REDIS_BATCH_PERSONS);
-        let batch = Batch::take(&shared.view, self.refill.as_mut());
+        let view = self.current();
+        let batch = Batch::take(&view, self.refill.as_mut());
         let (count, changed) = (batch.len(), batch.changed.len());
         shared.counters.set_held(parked + changed);
-        let written = if count == 0 { Ok(()) } else { self.write(redis, batch).await };
+        let written = if count == 0 { Ok(()) } else { self.write(redis, &view, batch).await };
         shared.counters.set_held(self.parked.len());
         written?;
-        let dirty = shared.view.dirty_count();
+        let dirty = view.dirty_count();
         if self.refill.as_mut().is_some_and(|refill| refill.wrote(changed, dirty)) {
             self.refill = None;
-            let meta = shared.view.meta();
-            self.mark(redis, &meta).await?;
+            self.forget(redis, &view).await?;
+            self.mark(redis, &view.meta()).await?;
             shared.counters.set_filled(!shared.rebuild.load(Ordering::SeqCst));
             tracing::info!("Redis holds everybody");
         }
         Ok(count)
     }
 
-    async fn write(&mut self, redis: &mut MultiplexedConnection, batch: Batch) -> Result<(), End> {
-        let view = Arc::clone(&self.shared.view);
+    /// The view that is shown now; what it calls things is known from here on.
+    fn current(&mut self) -> Arc<View> {
+        let view = self.shared.view();
+        if !self.writing.is_for(&view) {
+            self.writing = Writing::new(&view);
+            // Whoever the walk has passed was written by other rules.
+            self.refill = self.refill.take().map(|refill| Refill::new(refill.mode));
+        }
+        view
+    }
+
+    /// Removes the sets of segments that are gone; their members are written by now.
+    async fn forget(&self, redis: &mut MultiplexedConnection, view: &View) -> RedisResult<()> {
+        for key in view.gone() {
+            let mut command = redis::cmd("DEL");
+            for shard in 0..SEGMENT_SHARDS {
+                command.arg(format!("{PREFIX}{}:seg:{key}:{shard}", view.project()));
+            }
+            command.exec_async(redis).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        redis: &mut MultiplexedConnection,
+        view: &View,
+        batch: Batch,
+    ) -> Result<(), End> {
         let mode = self.refill.as_ref().map_or(Mode::Write, |refill| refill.mode);
         let mut pipeline = redis::Pipeline::with_capacity(batch.len());
         for work in &batch.changed {
-            pipeline.add_command(self.writing.command(&view, work, Mode::Write));
+            pipeline.add_command(self.writing.command(view, work, Mode::Write));
         }
         for work in &batch.swept {
-            pipeline.add_command(self.writing.command(&view, work, mode));
+            pipeline.add_command(self.writing.command(view, work, mode));
         }
         pipeline.ignore_errors();
         match pipeline.query_async::<Vec<RedisResult<u64>>>(redis).await {
@@ -220,7 +250,7 @@ impl Writer {
             works.filter_map(|(work, answer)| answer.is_err().then_some(work)).collect();
         self.shared.counters.put_back(failed.len() as u64);
         if is_script_missing(&error) {
-            self.shared.view.put_back(failed);
+            self.shared.view().put_back(failed);
             self.writing.script().load_async(redis).await?;
         } else {
             tracing::warn!(%error, count = failed.len(), "Redis refuses some persons");
@@ -234,11 +264,11 @@ impl Writer {
         if let Some(refill) = &mut self.refill {
             refill.undo(&batch);
         }
-        self.shared.view.put_back(batch.into_works());
+        self.shared.view().put_back(batch.into_works());
     }
 
     fn unpark(&mut self) {
-        self.shared.view.put_back(self.parked.drain(..));
+        self.shared.view().put_back(self.parked.drain(..));
         self.shared.counters.set_held(0);
     }
 
@@ -260,12 +290,12 @@ impl Writer {
 
     fn marker(&self) -> String {
         let state = if self.refill.is_some() { "filling" } else { "filled" };
-        let generation = self.shared.view.generation();
+        let generation = self.shared.view().generation();
         format!("{:016x}:{generation}:{}:{state}", self.instance, self.refills)
     }
 
     fn meta_key(&self) -> String {
-        self.shared.view.key_name(&Key::Meta)
+        self.shared.view().key_name(&Key::Meta)
     }
 
     /// Leaves the marker, and whatever else is to be known about the keys.
@@ -286,8 +316,9 @@ impl Writer {
     async fn idle(&mut self, checked: Instant) {
         let next_check = checked + Duration::from_millis(REDIS_CHECK_EVERY_MS);
         let shared = Arc::clone(&self.shared);
+        let view = shared.view();
         tokio::select! {
-            () = shared.view.dirtied() => {}
+            () = view.dirtied() => {}
             () = shared.asked.notified() => {}
             () = tokio::time::sleep_until(next_check) => {}
             _ = self.stopped.wait_for(|&stop| stop) => {}

@@ -3,7 +3,7 @@ use super::*;
 use crate::keys::Key;
 use crate::limits::{PROFILE_TTL_MS, REDIS_BATCH_PERSONS};
 use crate::sample::{self, NOW, membership, person};
-use crate::{Order, StreamId, Ttl, ViewConfig};
+use crate::{Order, Shown, StreamId, Ttl, ViewConfig};
 use redis::aio::MultiplexedConnection;
 use sillage_model::{
     EventTime, MapWriter, PersonKey, Profile, SegmentChange, SegmentIndex, Transition, Value,
@@ -51,7 +51,7 @@ impl Server {
     }
 
     fn writer(&self, view: &Arc<View>) -> RedisWriter {
-        RedisWriter::spawn(&self.url(), Arc::clone(view), || true).unwrap()
+        RedisWriter::spawn(&self.url(), Shown::new(Arc::clone(view)), || true).unwrap()
     }
 
     async fn client(&self) -> MultiplexedConnection {
@@ -554,14 +554,14 @@ async fn a_stopping_writer_writes_what_is_changed() {
 async fn a_writer_without_a_redis_stops_at_once() {
     let nowhere = tempfile::tempdir().unwrap();
     let url = format!("redis+unix://{}", nowhere.path().join("none.sock").display());
-    let writer = RedisWriter::spawn(&url, sample::view(), || true).unwrap();
+    let writer = RedisWriter::spawn(&url, Shown::new(sample::view()), || true).unwrap();
     writer.wait_until(|stats| stats.outages > 0).await;
     writer.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused() {
-    let refused = RedisWriter::spawn("not an address", sample::view(), || true);
+    let refused = RedisWriter::spawn("not an address", Shown::new(sample::view()), || true);
     assert!(matches!(refused, Err(StoreError::RedisAddress(_))));
 }
 

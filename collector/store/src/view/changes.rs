@@ -1,9 +1,11 @@
 //! The stream of transitions: bounded, in memory, read like a Redis stream.
+use crate::Labels;
 use crate::limits::CHANGES_MAX;
 use parking_lot::RwLock;
-use sillage_model::{Profile, SegmentChange, SegmentIndex, Transition};
+use sillage_model::{Profile, SegmentChange, Transition};
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// The id of a stream entry, written `<ms>-<seq>`.
@@ -44,14 +46,24 @@ pub struct Change {
     pub id: StreamId,
     /// `u:<id>` or `a:<id>`.
     pub member: Box<str>,
-    /// Which segment.
-    pub segment: SegmentIndex,
+    /// The key of the segment. Not its number, which other rules may give to another segment.
+    pub segment: Arc<str>,
     /// In or out.
     pub change: SegmentChange,
     /// When, in milliseconds since the epoch.
     pub at: i64,
     /// The version of the profile that shows it.
     pub version: u64,
+}
+
+/// A change that has no place in the stream yet.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) member: Box<str>,
+    pub(super) segment: Arc<str>,
+    pub(super) change: SegmentChange,
+    pub(super) at: i64,
+    pub(super) version: u64,
 }
 
 /// The latest transitions of a project.
@@ -124,27 +136,41 @@ impl Changes {
         }
     }
 
-    pub(super) fn append(&self, profile: &Profile, transitions: &[Transition], now_ms: i64) {
-        if transitions.is_empty() {
+    pub(super) fn append(
+        &self,
+        labels: &Labels,
+        profile: &Profile,
+        transitions: &[Transition],
+        now_ms: i64,
+    ) {
+        let told = transitions.iter().filter_map(|transition| {
+            Some(Told {
+                member: profile.member.as_str().into(),
+                segment: Arc::clone(labels.segment_key(transition.segment)?),
+                change: transition.change,
+                at: transition.at.0,
+                version: profile.version,
+            })
+        });
+        self.tell(told, now_ms);
+    }
+
+    /// Appends what is told, all under one lock: who reads on sees all of it or none.
+    pub(super) fn tell(&self, told: impl Iterator<Item = Told>, now_ms: i64) {
+        let mut told = told.peekable();
+        if told.peek().is_none() {
             return;
         }
         let now = StreamId { ms: u64::try_from(now_ms).unwrap_or(0), seq: 0 };
         let mut kept = self.kept.write();
-        for transition in transitions {
+        for Told { member, segment, change, at, version } in told {
             kept.last = kept.last.next().max(now);
             kept.added += 1;
             if kept.entries.len() == CHANGES_MAX {
                 kept.entries.pop_front();
             }
-            let entry = Change {
-                id: kept.last,
-                member: profile.member.as_str().into(),
-                segment: transition.segment,
-                change: transition.change,
-                at: transition.at.0,
-                version: profile.version,
-            };
-            kept.entries.push_back(entry);
+            let id = kept.last;
+            kept.entries.push_back(Change { id, member, segment, change, at, version });
         }
         drop(kept);
         self.appended.notify_waiters();

@@ -5,14 +5,13 @@
 use super::View;
 use super::shard::{Entry, Exits};
 use crate::limits::TABLE_SHARDS;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// One entry to be written.
 #[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) shard: usize,
-    pub(crate) slot: u32,
     pub(crate) entry: Entry,
     pub(crate) exits: Exits,
 }
@@ -32,34 +31,50 @@ impl Sweep {
 
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
-    on: AtomicBool,
+    switch: Arc<Switch>,
     count: AtomicU64,
     /// When the set last became non-empty.
     since_ms: AtomicI64,
     /// The shard from which the next work is taken first.
     turn: AtomicUsize,
+}
+
+/// What a view shares with the one that takes its place.
+#[derive(Debug, Default)]
+struct Switch {
+    on: AtomicBool,
     changed: Notify,
 }
 
 impl Dirty {
+    /// An empty set, switched on and waited for together with `other`.
+    pub(super) fn beside(other: &Self) -> Self {
+        Self { switch: Arc::clone(&other.switch), ..Self::default() }
+    }
+
     pub(super) fn is_on(&self) -> bool {
         // Ordered by the shard's lock: a publication that misses the switch was finished before
         // the first walk came by.
-        self.on.load(Ordering::Relaxed)
+        self.switch.on.load(Ordering::Relaxed)
     }
 
     pub(super) fn marked(&self, newly: bool, now_ms: i64) {
         if newly && self.count.fetch_add(1, Ordering::Relaxed) == 0 {
             self.since_ms.store(now_ms, Ordering::Relaxed);
-            self.changed.notify_one();
+            self.switch.changed.notify_one();
         }
+    }
+
+    /// Wakes who waits for the first mark: there may be marks in a view it did not look at.
+    pub(super) fn wake(&self) {
+        self.switch.changed.notify_one();
     }
 }
 
 impl View {
     /// Starts marking changed persons. What was published before is found by a [`Sweep`].
     pub(crate) fn mark_changes(&self) {
-        self.dirty.on.store(true, Ordering::SeqCst);
+        self.dirty.switch.on.store(true, Ordering::SeqCst);
     }
 
     /// How many persons are marked.
@@ -78,7 +93,7 @@ impl View {
 
     /// Waits until the empty set gets its first person.
     pub(crate) async fn dirtied(&self) {
-        self.dirty.changed.notified().await;
+        self.dirty.switch.changed.notified().await;
     }
 
     /// Takes up to `limit` marked persons, each shard in its turn, oldest first within a shard.
@@ -91,7 +106,7 @@ impl View {
                 self.dirty.turn.store(index, Ordering::Relaxed);
                 break;
             }
-            self.shards[index].write().take_dirty(index, limit - out.len(), &mut out);
+            self.shards[index].write().take_dirty(limit - out.len(), &mut out);
         }
         self.dirty.count.fetch_sub(out.len() as u64, Ordering::Relaxed);
         out
@@ -115,7 +130,9 @@ impl View {
     pub(crate) fn put_back(&self, works: impl IntoIterator<Item = Work>) {
         let now_ms = self.now_ms();
         for work in works {
-            let newly = self.shards[work.shard].write().put_back(work.slot, work.exits);
+            let member = work.entry.member().as_str();
+            let (shard, hash) = self.place(member);
+            let newly = self.shards[shard].write().put_back(hash, member, work.exits);
             self.dirty.marked(newly, now_ms);
         }
     }

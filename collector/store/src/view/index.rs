@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 use sillage_model::{Membership, SegmentIndex};
 use std::collections::BTreeSet;
 use std::ops::{Bound, RangeInclusive};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A member of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,11 +33,16 @@ type Set = RwLock<BTreeSet<Listed>>;
 #[derive(Debug)]
 pub(super) struct Index {
     segments: Vec<[Set; SEGMENT_SHARDS as usize]>,
+    /// How many are held out of each segment.
+    held_out: Vec<AtomicU64>,
 }
 
 impl Index {
     pub(super) fn new(segments: usize) -> Self {
-        Self { segments: (0..segments).map(|_| Default::default()).collect() }
+        Self {
+            segments: (0..segments).map(|_| Default::default()).collect(),
+            held_out: (0..segments).map(|_| AtomicU64::default()).collect(),
+        }
     }
 
     /// Makes the sets list `member` as `after` says, who was listed as `before` says.
@@ -56,6 +62,21 @@ impl Index {
                 set.write().insert(listed(new));
             }
         }
+    }
+
+    /// Counts somebody as held out as `after` says, who was counted as `before` says.
+    pub(super) fn recount(&self, before: &[Membership], after: &[Membership]) {
+        let counter = |m: &Membership| self.held_out.get(usize::from(m.segment.0));
+        for count in after.iter().filter_map(counter) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        for count in before.iter().filter_map(counter) {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn held_out(&self, segment: SegmentIndex) -> u64 {
+        self.held_out.get(usize::from(segment.0)).map_or(0, |c| c.load(Ordering::Relaxed))
     }
 
     pub(super) fn count(&self, segment: SegmentIndex, shard: u8) -> usize {

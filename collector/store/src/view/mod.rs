@@ -7,13 +7,17 @@ mod changes;
 mod dirty;
 mod index;
 mod read;
+mod reads;
 mod shard;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 pub use changes::{Change, Changes, StreamId};
 pub use index::{Listed, Order};
 pub use read::{ScanPage, Summary, Ttl};
+pub use reads::Reads;
+pub use shown::Shown;
 
 pub(crate) use dirty::{Sweep, Work};
 pub(crate) use shard::Entry;
@@ -22,7 +26,7 @@ use crate::limits::TABLE_SHARDS;
 use crate::{Labels, SegmentLabel};
 use parking_lot::RwLock;
 use shard::{Link, Put, Shard};
-use sillage_model::{PersonKey, Profile, SegmentChange, SegmentIndex, Transition};
+use sillage_model::{PersonKey, Profile, SegmentChange, Transition};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -71,8 +75,12 @@ pub struct View {
     hasher: foldhash::fast::RandomState,
     shards: Vec<RwLock<Shard>>,
     index: index::Index,
-    changes: Changes,
+    changes: Arc<Changes>,
     dirty: dirty::Dirty,
+    /// Keys of segments that are gone, so that a Redis does not keep their sets.
+    gone: Vec<String>,
+    /// Shared, so that counts go on in a view that takes the place of this one.
+    reads: Arc<Reads>,
 }
 
 impl View {
@@ -90,8 +98,32 @@ impl View {
             hasher: foldhash::fast::RandomState::default(),
             shards: (0..TABLE_SHARDS).map(|_| RwLock::default()).collect(),
             index,
-            changes: Changes::default(),
+            changes: Arc::default(),
             dirty: dirty::Dirty::default(),
+            gone: Vec::new(),
+            reads: Arc::default(),
+        })
+    }
+
+    /// An empty view where these segments were removed before.
+    #[must_use]
+    pub fn without(config: ViewConfig, gone: Vec<String>) -> Arc<Self> {
+        let fresh = Arc::into_inner(Self::new(config)).expect("nobody else has it yet");
+        Arc::new(Self { gone, ..fresh })
+    }
+
+    /// An empty view for other rules, to be filled aside and shown in place of this one: it goes on
+    /// with the same change stream. `gone` are keys of segments that were removed.
+    #[must_use]
+    pub fn beside(&self, config: ViewConfig, gone: Vec<String>) -> Arc<Self> {
+        let fresh = Arc::into_inner(Self::new(config)).expect("nobody else has it yet");
+        Arc::new(Self {
+            hasher: self.hasher.clone(),
+            changes: Arc::clone(&self.changes),
+            reads: Arc::clone(&self.reads),
+            dirty: dirty::Dirty::beside(&self.dirty),
+            gone,
+            ..fresh
         })
     }
 
@@ -112,8 +144,10 @@ impl View {
             // Within the lock, so that a link made meanwhile cannot leave the device listed.
             let listed = before.as_ref().map_or(&[][..], |before| &before.segments);
             self.index.replace(member, listed, &profile.segments);
+            let held = before.as_ref().map_or(&[][..], |before| &before.held_out);
+            self.index.recount(held, &profile.held_out);
             if self.dirty.is_on() {
-                shard.remember(slot, exits(transitions));
+                shard.remember(slot, self.exits(transitions));
                 self.dirty.marked(shard.mark(slot), now_ms);
             }
             before
@@ -124,7 +158,7 @@ impl View {
                 self.link(PersonKey::device(device), &profile.member, false, now_ms);
             }
         }
-        self.changes.append(&profile, transitions, now_ms);
+        self.changes.append(&self.labels, &profile, transitions, now_ms);
     }
 
     /// Makes a device resolve to a person from now on. What was listed under the device itself
@@ -141,10 +175,16 @@ impl View {
         let Put::Done { slot, before } = put else { return };
         if let Some(before) = before {
             self.index.replace(device.as_str(), &before.segments, &[]);
+            self.index.recount(&before.held_out, &[]);
         }
         if self.dirty.is_on() {
             self.dirty.marked(shard.mark(slot), now_ms);
         }
+    }
+
+    fn exits(&self, transitions: &[Transition]) -> impl Iterator<Item = (Arc<str>, i64)> {
+        let left = transitions.iter().filter(|t| t.change == SegmentChange::Exit);
+        left.filter_map(|t| Some((Arc::clone(self.labels.segment_key(t.segment)?), t.at.0)))
     }
 
     fn hash_of(&self, member: &str) -> u64 {
@@ -157,9 +197,4 @@ impl View {
         let [_, _, byte, ..] = hash.to_be_bytes();
         (usize::from(byte) % TABLE_SHARDS, hash)
     }
-}
-
-fn exits(transitions: &[Transition]) -> impl Iterator<Item = (SegmentIndex, i64)> {
-    let left = |t: &&Transition| t.change == SegmentChange::Exit;
-    transitions.iter().filter(left).map(|t| (t.segment, t.at.0))
 }

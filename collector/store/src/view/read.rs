@@ -2,7 +2,7 @@
 //!
 //! Lookups by id show what is known, however old. The Redis keys of a person are shown until their
 //! TTL has run out, as in a real Redis; who is in a segment stays listed there.
-use super::{Changes, Entry, Listed, Order, View};
+use super::{Changes, Entry, Listed, Order, Reads, View};
 use crate::fields::ttl_s;
 use crate::keys::{self, Key, segment_shard};
 use crate::limits::{MEMBERS_PAGE_MAX, SCAN_COUNT_MAX, SEGMENT_SHARDS, TABLE_SHARDS};
@@ -33,6 +33,8 @@ pub struct Summary {
     pub devices_linked: u64,
     /// Members of each segment, in the order of their numbers.
     pub members: Vec<u64>,
+    /// Persons held out of each segment, in the same order.
+    pub held_out: Vec<u64>,
 }
 
 /// One step of a scan over all keys.
@@ -72,10 +74,22 @@ impl View {
         (self.clock)()
     }
 
+    /// Keys of segments that were removed; a Redis may still have their sets.
+    #[must_use]
+    pub fn gone(&self) -> &[String] {
+        &self.gone
+    }
+
     /// The change stream.
     #[must_use]
-    pub fn changes(&self) -> &Changes {
+    pub fn changes(&self) -> &Arc<Changes> {
         &self.changes
+    }
+
+    /// How often each segment was read through this view.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// The person with this user id.
@@ -182,14 +196,13 @@ impl View {
     /// The fields of an entry of the change stream.
     #[must_use]
     pub fn change_fields(&self, change: &Change) -> [(&'static str, String); 5] {
-        let segment = self.labels.segment(change.segment).map_or("", |label| &label.key);
         let direction = match change.change {
             SegmentChange::Enter => "enter",
             SegmentChange::Exit => "exit",
         };
         [
             ("id", change.member.to_string()),
-            ("segment", segment.to_owned()),
+            ("segment", change.segment.to_string()),
             ("change", direction.to_owned()),
             ("at", change.at.to_string()),
             ("v", change.version.to_string()),
@@ -299,7 +312,8 @@ impl View {
             persons: 0,
             devices: 0,
             devices_linked: 0,
-            members: indices.map(count).collect(),
+            members: indices.clone().map(count).collect(),
+            held_out: indices.map(|i| self.index.held_out(SegmentIndex(i))).collect(),
         };
         for shard in &self.shards {
             let counts = shard.read().counts();

@@ -4,7 +4,7 @@
 //! the marks of changed persons rely on that.
 use super::dirty::{Sweep, Work};
 use hashbrown::{HashMap, HashTable};
-use sillage_model::{PersonKey, Profile, SegmentIndex};
+use sillage_model::{PersonKey, Profile};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ pub(crate) enum Put {
     Refused,
 }
 
-/// Exits that Redis has not been told of: segment and time.
-pub(crate) type Exits = Vec<(SegmentIndex, i64)>;
+/// Exits that Redis has not been told of: the segment's key and the time.
+pub(crate) type Exits = Vec<(Arc<str>, i64)>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
@@ -164,7 +164,7 @@ impl Shard {
     }
 
     /// Remembers exits for the writer; the latest of a segment counts.
-    pub(crate) fn remember(&mut self, slot: u32, exits: impl Iterator<Item = (SegmentIndex, i64)>) {
+    pub(crate) fn remember(&mut self, slot: u32, exits: impl Iterator<Item = (Arc<str>, i64)>) {
         for (segment, at) in exits {
             let known = self.exits.entry(slot).or_default();
             match known.iter_mut().find(|(s, _)| *s == segment) {
@@ -175,11 +175,11 @@ impl Shard {
     }
 
     /// Takes marked entries, oldest first, and unmarks them.
-    pub(crate) fn take_dirty(&mut self, shard: usize, limit: usize, out: &mut Vec<Work>) {
+    pub(crate) fn take_dirty(&mut self, limit: usize, out: &mut Vec<Work>) {
         for _ in 0..limit {
             let Some(slot) = self.dirty.pop_front() else { return };
             self.slots[slot as usize].dirty = false;
-            out.push(self.work(shard, slot));
+            out.push(self.work(slot));
         }
     }
 
@@ -196,22 +196,59 @@ impl Shard {
         let enough = out.len() + limit;
         while at < self.slots.len() && out.len() < enough {
             if all || !self.slots[at].dirty {
-                out.push(self.work(from.shard, to_slot(at)));
+                out.push(self.work(to_slot(at)));
             }
             at += 1;
         }
         at
     }
 
-    /// Gives back what could not be written; true if it is newly marked.
-    pub(crate) fn put_back(&mut self, slot: u32, exits: Exits) -> bool {
+    /// Gives back what could not be written; true if it is newly marked. Found by its name, for
+    /// other rules may have brought another table since it was taken.
+    pub(crate) fn put_back(&mut self, hash: u64, member: &str, exits: Exits) -> bool {
+        let Some(slot) = self.find(hash, member) else { return false };
         self.remember(slot, exits.into_iter());
         self.mark(slot)
     }
 
-    fn work(&mut self, shard: usize, slot: u32) -> Work {
+    /// Gives everybody whom `other` knows too the order they have there, and the others the places
+    /// behind, so that a walk over one goes on over the other.
+    pub(crate) fn order_as(&mut self, other: &Self, hash: impl Fn(&str) -> u64) {
+        let mut places = vec![u32::MAX; self.slots.len()];
+        let mut next = 0;
+        for slot in &other.slots {
+            let member = slot.entry.member().as_str();
+            if let Some(at) = self.find(hash(member), member) {
+                places[at as usize] = next;
+                next += 1;
+            }
+        }
+        for place in places.iter_mut().filter(|place| **place == u32::MAX) {
+            *place = next;
+            next += 1;
+        }
+        let slots = std::mem::take(&mut self.slots);
+        let mut moved: Vec<(u32, Slot)> = places.iter().copied().zip(slots).collect();
+        moved.sort_unstable_by_key(|(place, _)| *place);
+        self.slots = moved.into_iter().map(|(_, slot)| slot).collect();
+        for slot in self.by_member.iter_mut().chain(&mut self.dirty) {
+            *slot = places[*slot as usize];
+        }
+        let exits = std::mem::take(&mut self.exits);
+        self.exits = exits.into_iter().map(|(slot, e)| (places[slot as usize], e)).collect();
+    }
+
+    /// The exits that Redis has not been told of, by member, in the order of places.
+    pub(crate) fn owed(&self) -> impl Iterator<Item = (&str, &Exits)> {
+        let slots = if self.exits.is_empty() { &[] } else { self.slots.as_slice() };
+        let owed =
+            slots.iter().zip(0..).filter_map(|(slot, at)| Some((slot, self.exits.get(&at)?)));
+        owed.map(|(slot, exits)| (slot.entry.member().as_str(), exits))
+    }
+
+    fn work(&mut self, slot: u32) -> Work {
         let entry = self.slots[slot as usize].entry.clone();
-        Work { shard, slot, entry, exits: self.exits.remove(&slot).unwrap_or_default() }
+        Work { entry, exits: self.exits.remove(&slot).unwrap_or_default() }
     }
 
     fn find(&self, hash: u64, member: &str) -> Option<u32> {

@@ -2,7 +2,8 @@ use super::*;
 use crate::keys::{Key, segment_shard};
 use crate::limits::{CHANGES_MAX, PROFILE_TTL_MS, SEGMENT_SHARDS};
 use crate::sample::{self, NOW, membership, person};
-use sillage_model::{EventTime, Profile};
+use crate::{SegmentLabel, StreamId, ViewConfig};
+use sillage_model::{EventTime, Profile, SegmentIndex};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -106,7 +107,13 @@ fn the_summary_counts_each_once() {
     }
     view.publish_tombstone(&PersonKey::device("d1"), &PersonKey::user("1"));
     view.publish(with_devices(person("u:1", 3), &["d1", "d3"]), &[], NOW);
-    let expected = Summary { persons: 1, devices: 3, devices_linked: 2, members: vec![2, 0, 0] };
+    let expected = Summary {
+        persons: 1,
+        devices: 3,
+        devices_linked: 2,
+        members: vec![2, 0, 0],
+        held_out: vec![0; 3],
+    };
     assert_eq!(view.summary(), expected);
 }
 
@@ -326,7 +333,7 @@ fn a_person_is_marked_once_however_often_they_change() {
     works.sort_by(|a, b| a.entry.member().cmp(b.entry.member()));
     assert_eq!(
         works.iter().map(|w| w.exits.clone()).collect::<Vec<_>>(),
-        [vec![(HOT, 99)], vec![]]
+        [vec![("hot-cart".into(), 99)], vec![]]
     );
     assert_eq!((view.dirty_count(), view.take_dirty(10).len()), (0, 0));
     view.publish(person("u:1", 100), &[], NOW);
@@ -335,7 +342,7 @@ fn a_person_is_marked_once_however_often_they_change() {
     let again = view.take_dirty(10);
     let first = again.iter().find(|w| w.entry.member().as_str() == "u:1").unwrap();
     let Entry::Person(profile) = &first.entry else { panic!("u:1 is a person") };
-    assert_eq!((profile.version, first.exits.as_slice()), (100, &[(HOT, 99)][..]));
+    assert_eq!((profile.version, first.exits.as_slice()), (100, &[("hot-cart".into(), 99)][..]));
 }
 
 #[test]
@@ -356,7 +363,85 @@ fn publishing_and_linking_at_once_leaves_no_device_listed() {
             }
         });
     });
-    let expected =
-        Summary { persons: 2_000, devices: 2_000, devices_linked: 2_000, members: vec![0, 0, 0] };
+    let expected = Summary {
+        persons: 2_000,
+        devices: 2_000,
+        devices_linked: 2_000,
+        members: vec![0, 0, 0],
+        held_out: vec![0; 3],
+    };
     assert_eq!(view.summary(), expected);
+}
+
+/// The same project under rules in which `vip` comes first, `hot-cart` is gone and `new` has come.
+fn other_rules(view: &View) -> Arc<View> {
+    let label = |key: &str| SegmentLabel { key: key.to_owned(), name: key.to_owned() };
+    let config = ViewConfig {
+        project: "shop".to_owned(),
+        segments: ["vip", "new"].map(label).into(),
+        scores: vec!["engagement".to_owned()],
+        traits_shown: Vec::new(),
+        half_life_ms: 1,
+        digest: 2,
+        generation: 2,
+        clock: Arc::new(|| NOW),
+    };
+    view.beside(config, vec!["hot-cart".to_owned()])
+}
+
+#[test]
+fn another_view_takes_the_place_at_once_and_tells_what_differs() {
+    let view = sample::view();
+    let (vip, new) = (SegmentIndex(0), SegmentIndex(1));
+    let at = |version, segments: &[(u16, i64)], member: &str| {
+        with_segments(person(member, version), segments)
+    };
+    view.publish(
+        at(1, &[(0, 10), (1, 20)], "u:1"),
+        &[transition(VIP, SegmentChange::Enter, 20)],
+        20,
+    );
+    view.publish(at(1, &[(0, 11)], "u:2"), &[], 20);
+    view.publish(at(1, &[], "u:3"), &[], 20);
+    view.publish(at(1, &[(0, 12)], "a:d"), &[], 20);
+    view.publish_tombstone(&PersonKey::device("d"), &PersonKey::user("3"));
+    view.mark_changes();
+    let (before, shown) = (view.scan(0, 1_000).keys, Shown::new(Arc::clone(&view)));
+    let next = other_rules(&view);
+    // In another order than before.
+    next.publish_tombstone(&PersonKey::device("d"), &PersonKey::user("3"));
+    next.publish(at(1 << 32, &[(1, 7)], "u:3"), &[], 20);
+    next.publish(at(1 << 32, &[], "u:2"), &[], 20);
+    next.publish(at(1 << 32, &[(0, 21)], "u:1"), &[], 20);
+    assert_eq!((shown.view().generation(), view.changes().len()), (1, 1));
+    assert_eq!(shown.swap(&next, 500), 3);
+    let now = shown.view();
+    assert_eq!((now.generation(), now.zcard(vip, segment_shard("u:1"))), (2, 1));
+    assert_eq!(now.zscore(new, segment_shard("u:3"), "u:3"), Some(7));
+    let told = now.changes().range(StreamId::MIN, StreamId::MAX, 10);
+    let mut told: Vec<_> =
+        told.iter().map(|c| (&*c.member, &*c.segment, c.change, c.at, c.version >> 32)).collect();
+    assert_eq!(told.remove(0), ("u:1", "vip", SegmentChange::Enter, 20, 0), "as it was told");
+    told.sort_by_key(|(member, ..)| *member);
+    let want = [
+        ("u:1", "hot-cart", SegmentChange::Exit, 500, 1),
+        ("u:2", "hot-cart", SegmentChange::Exit, 500, 1),
+        ("u:3", "new", SegmentChange::Enter, 7, 1),
+    ];
+    assert_eq!(told, want, "who stays is not told of");
+    // Profiles keep their places in a scan; only sets of segments come and go.
+    let people = |keys: Vec<String>| -> Vec<String> {
+        keys.into_iter()
+            .filter(|key| !key.contains(":seg:") && !key.ends_with(":changes"))
+            .collect()
+    };
+    assert_eq!(people(now.scan(0, 1_000).keys), people(before));
+    // All of it goes to Redis, with the exits.
+    let works = now.take_dirty(10);
+    let owed: Vec<_> = works.iter().filter(|w| !w.exits.is_empty()).collect();
+    assert_eq!((works.len(), owed.len(), now.gone()), (4, 2, &["hot-cart".to_owned()][..]));
+    assert!(owed.iter().all(|w| w.exits == [("hot-cart".into(), 500)]));
+    // What was taken from the old table and could not be written goes to the new one.
+    now.put_back(works);
+    assert_eq!(now.dirty_count(), 4);
 }

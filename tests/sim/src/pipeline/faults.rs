@@ -92,8 +92,12 @@ impl PersonStore for FaultyStore {
         self.inner.meta()
     }
 
-    fn reset(&self, meta: StoreMeta) -> Result<(), StoreError> {
-        self.inner.reset(meta)
+    fn begin(&self, notes: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.inner.begin(notes)
+    }
+
+    fn complete(&self, meta: StoreMeta) -> Result<(), StoreError> {
+        self.inner.complete(meta)
     }
 
     fn load(
