@@ -38,3 +38,7 @@ lint: ## format, clippy and docs, all without warnings
 bench: build ## events per second beside bare servers, in one run
 	cargo build --release --locked -p sillage-bench
 	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)
+
+fuzz: ## ten minutes of each fuzz target; needs a nightly compiler and cargo-fuzz
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . rules -- -max_total_time=600 -max_len=600
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . states -- -max_total_time=600

@@ -172,7 +172,7 @@ fn problem_of(problem: HistoryProblem) -> Problem {
             let detail = "the rule cannot be used: see the diagnostics";
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             let mut problem = Problem::new(status, "segment_invalid", detail);
-            problem.more = Some(("diagnostics", serde_json::json!(found)));
+            problem.more = Some(Box::new(("diagnostics", serde_json::json!(found))));
             problem
         }
         HistoryProblem::Unavailable(error) => {
