@@ -134,7 +134,8 @@ fn check_changed(collector: &mut Collector, audit: &[&str]) {
     });
     let row = |audited: &Value, key: &str| {
         let rows = audited["segments"].as_array().expect("rows").iter();
-        rows.filter(|row| row["key"] == key).cloned().next().expect("it is there")
+        let mut rows = rows.filter(|row| row["key"] == key);
+        rows.next().expect("it is there").clone()
     };
     let served = told(audit, &config);
     assert_eq!(row(&served, "payers")["members"], row(&served, "buyers")["members"]);
