@@ -289,7 +289,7 @@ pub fn check_person(
 ) {
     let (owner, now) = (&person.owner, person.now);
     for segment in &rules.segments {
-        check_membership(segment, person, rules, standing, look, outcome);
+        check_membership(segment, (person, rules, standing), look, outcome);
     }
     for (key, entered_at) in look.segments.iter().chain(&look.held_out) {
         if *entered_at > now {
@@ -310,9 +310,7 @@ pub fn check_person(
 
 fn check_membership(
     segment: &Segment,
-    person: &Person<'_>,
-    rules: &Rules,
-    standing: &Standing,
+    (person, rules, standing): (&Person<'_>, &Rules, &Standing),
     look: &Look,
     outcome: &mut Outcome,
 ) {

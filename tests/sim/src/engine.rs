@@ -159,6 +159,7 @@ impl Subject for Engine {
 }
 
 /// What a record looks like from outside.
+#[allow(clippy::ptr_arg, reason = "what the map hands over")]
 fn blank(owner: &String) -> Record {
     Record::of(&PersonKey::parse(owner).expect("owners are members"))
 }

@@ -361,7 +361,8 @@ fn reads(rule: &Checked, source: &SegmentSource, leaves: &[Leaf]) -> Reads {
         reads.of(other, false, leaves);
     }
     // Then a membership is not simply what the rule says.
-    if rule.exit.is_some() || rule.consent.is_some() || source.min_stay_ms > 0 || source.holdout > 0 {
+    if rule.exit.is_some() || rule.consent.is_some() || source.min_stay_ms > 0 || source.holdout > 0
+    {
         reads.blur();
     }
     reads

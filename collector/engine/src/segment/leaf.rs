@@ -224,19 +224,7 @@ impl Leaf {
                 other(insert_bounded(list, entry, self.keep(), NumberAt::order))
             }
             (LeafState::Distinct(list), Input::Hash(hash)) => {
-                let mut known = None;
-                if let Some(place) = list.iter().rposition(|held| held.hash == hash) {
-                    if list[place].at >= at {
-                        return Change::Nothing;
-                    }
-                    known = Some(list.remove(place).at);
-                }
-                let changed = insert_bounded(list, HashAt { at, hash }, self.keep(), HashAt::cmp);
-                match (changed, known) {
-                    (false, _) => Change::Nothing,
-                    (true, Some(before)) => Change::Refreshed { before, entries: list.len() },
-                    (true, None) => self.grown(list.len()),
-                }
+                self.add_distinct(list, HashAt { at, hash })
             }
             (LeafState::Value(held), Input::Value(value)) => {
                 let replaces = held.order(at, tie, value) == self.gives_way();
@@ -273,6 +261,23 @@ impl Leaf {
     fn grown(&self, entries: usize) -> Change {
         let is_full = self.is_capped() && entries >= self.keep();
         if is_full { Change::Other } else { Change::Added(entries) }
+    }
+
+    /// Adds a value, or makes it later.
+    fn add_distinct(&self, list: &mut Vec<HashAt>, entry: HashAt) -> Change {
+        let mut before = None;
+        if let Some(place) = list.iter().rposition(|held| held.hash == entry.hash) {
+            if list[place].at >= entry.at {
+                return Change::Nothing;
+            }
+            before = Some(list.remove(place).at);
+        }
+        let changed = insert_bounded(list, entry, self.keep(), HashAt::cmp);
+        match (changed, before) {
+            (false, _) => Change::Nothing,
+            (true, Some(before)) => Change::Refreshed { before, entries: list.len() },
+            (true, None) => self.grown(list.len()),
+        }
     }
 
     /// Adds a step and sees whether the sequence happened for good.

@@ -30,7 +30,7 @@ enum Gone {
 }
 
 impl Lens {
-    fn see<'l, T>(self, list: &'l [T], at: impl Fn(&T) -> i64) -> &'l [T] {
+    fn see<T>(self, list: &[T], at: impl Fn(&T) -> i64) -> &[T] {
         &list[list.partition_point(|held| at(held) < self.from)..]
     }
 

@@ -37,7 +37,10 @@ pub(super) enum Change {
     /// An entry more; so many there are now.
     Added(usize),
     /// One of so many entries is of a later time now; it was of this one.
-    Refreshed { before: i64, entries: usize },
+    Refreshed {
+        before: i64,
+        entries: usize,
+    },
     /// Whatever else.
     Other,
 }

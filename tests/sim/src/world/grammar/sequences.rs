@@ -2,6 +2,17 @@
 use super::Grammar;
 use crate::oracle::rule::{Rule, Step};
 
+/// What events of a chain may have to have in common.
+const SAME: [&[&str]; 7] = [
+    &["product_id"],
+    &["category"],
+    &["category", "gift"],
+    &["cart.total"],
+    &["mixed"],
+    &["context.device.type"],
+    &["tags"],
+];
+
 impl Grammar<'_> {
     pub(super) fn sequence(&mut self) -> Rule {
         self.saw("sequence");
@@ -36,15 +47,7 @@ impl Grammar<'_> {
             }
         }
         if self.rng.chance(30) {
-            let same: &[&str] = *self.rng.pick(&[
-                &["product_id"][..],
-                &["category"],
-                &["category", "gift"],
-                &["cart.total"],
-                &["mixed"],
-                &["context.device.type"],
-                &["tags"],
-            ]);
+            let same = self.rng.pick(&SAME);
             self.saw(if same.len() == 1 { "same(one)" } else { "same(several)" });
             let index = self.rng.index(steps.len());
             steps[index].same = same.iter().map(|&path| path.to_owned()).collect();
