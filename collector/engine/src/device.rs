@@ -9,7 +9,7 @@
 //! than those leaves the sessions as they are. A view that was silent for [`VIEW_SILENCE_MS`] begins
 //! anew, so that the engaged time of views need not be remembered for ever.
 use crate::atom::{Atom, Atoms};
-use crate::limits::{ATOMS_MAX, ATOMS_STEP, VIEW_SILENCE_MS};
+use crate::limits::{ATOMS_MAX, ATOMS_STEP, SANE_MAX, VIEW_SILENCE_MS, is_sane};
 use crate::session::{
     KeptTexts, Pushed, Run, Session, SessionPlan, TextAt, ViewMark, Views, Walk, Walking,
 };
@@ -221,6 +221,16 @@ impl Device {
         let base = self.base.as_ref().and_then(|base| base.walk.run);
         if base.iter().chain(self.latest()).any(is_wild) {
             return Err(Corrupt("a session points past its events"));
+        }
+        let walks = self.base.iter().map(|base| &base.walk).chain([&self.walk]);
+        let times = walks.clone().flat_map(Walk::times);
+        let held = (0..self.atoms.len()).map(|index| self.atoms.get(index).at);
+        let sealed = self.base.iter().filter(|base| base.sealed_count > 0);
+        let is_wild = |at: i64| !is_sane(at);
+        if times.chain(held).chain(sealed.map(|base| base.sealed_to.0)).any(is_wild)
+            || walks.flat_map(|walk| &walk.run).any(|run| run.engaged_ms > SANE_MAX.cast_unsigned())
+        {
+            return Err(Corrupt("a session at a time that no event has"));
         }
         Ok(())
     }

@@ -55,7 +55,19 @@ pub(crate) const PENDING_MAX: usize = 128;
 /// itself a few times a day at most, so this is years of silence.
 pub(crate) const DEADLINES_MAX: usize = 10_000;
 
+/// Times in a state lie this close to the epoch, in milliseconds, and its counts are below it: 285 000
+/// years, and the largest whole numbers that a float holds. What is beyond was not written here.
+pub(crate) const SANE_MAX: i64 = 1 << 53;
+
+/// Largest revision that a state is read with: a fact each microsecond for nine years.
+pub(crate) const REVISION_MAX: u64 = 1 << 48;
+
 /// Milliseconds of a day, UTC.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(ATOMS_STEP < ATOMS_MAX);
+
+/// Whether a time may be one that was written here.
+pub(crate) fn is_sane(at: i64) -> bool {
+    (-SANE_MAX..=SANE_MAX).contains(&at)
+}

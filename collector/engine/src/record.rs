@@ -8,7 +8,7 @@
 //! before a deadline that a hasty timer fired is still judged first. Therefore memberships depend on
 //! the facts and the moment, never on how often anyone asked.
 use crate::bucket;
-use crate::limits::DEADLINES_MAX;
+use crate::limits::{DEADLINES_MAX, REVISION_MAX};
 use crate::plan::{FORMAT_VERSION, Plan};
 use crate::segment::{ExplainNode, Touched};
 use crate::session::Session;
@@ -87,12 +87,16 @@ impl Record {
             exported.split_first_chunk().ok_or(Corrupt("a history that is cut short"))?;
         let mut other: State = unpack(exported)?;
         other.check()?;
+        let revision = u64::from_le_bytes(*revision);
+        if revision > REVISION_MAX {
+            return Err(Corrupt("a revision that no history has"));
+        }
         if !plan.rules.fits(&other.features) {
             return Err(Corrupt("a history made under another plan"));
         }
         // What is published under the device's id from now on is the person, and must not look
         // older than what was published of the device.
-        self.revision = self.revision.max(u64::from_le_bytes(*revision)).saturating_add(1);
+        self.revision = self.revision.max(revision).saturating_add(1);
         let moment = Moment { at: received.0, received: received.0.max(other.receipt_max) };
         self.change(plan, moment, out, |state, clock, touched| {
             state.ripen(plan, clock, touched);
@@ -280,6 +284,9 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let record: Self = unpack(bytes)?;
         record.state.check()?;
+        if record.revision > REVISION_MAX {
+            return Err(Corrupt("a revision that no history has"));
+        }
         let mut standings = core::iter::once(&record.standing).chain(record.settled.as_deref());
         if !standings.all(Standing::is_sorted) {
             return Err(Corrupt("memberships are out of order"));

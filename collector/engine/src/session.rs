@@ -282,6 +282,12 @@ impl Walk {
         pushed
     }
 
+    /// All times that it holds.
+    pub(crate) fn times(&self) -> impl Iterator<Item = i64> {
+        let run = self.run.iter().flat_map(|run| [run.start, run.last]);
+        run.chain(self.views.0.iter().map(|mark| mark.last_at)).chain(self.ended.iter().copied())
+    }
+
     /// Remembers the end of a session.
     pub(crate) fn note_end(&mut self, at: i64) {
         let index = self.ended.partition_point(|end| *end <= at);

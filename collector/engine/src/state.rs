@@ -6,7 +6,7 @@
 //! or to devices that were united later.
 use crate::atom::{Atom, tie_of, view_of};
 use crate::device::Device;
-use crate::limits::{AMOUNT_ABS_MAX, DEVICES_MAX, PENDING_MAX, SEAL_STEP_MS};
+use crate::limits::{AMOUNT_ABS_MAX, DEVICES_MAX, PENDING_MAX, SEAL_STEP_MS, is_sane};
 use crate::pending::{self, Pending};
 use crate::plan::Plan;
 use crate::score::{Horizons, Score, Worth};
@@ -322,6 +322,13 @@ impl State {
 
     /// Checks what reading in place relies on.
     pub(crate) fn check(&self) -> Result<(), Corrupt> {
+        let seen = [self.receipt_max, self.first_seen, self.last_seen];
+        let is_blank = |at: &i64| *at == i64::MIN || *at == i64::MAX;
+        let counts = i64::try_from(self.events).is_ok_and(is_sane);
+        if !counts || !seen.iter().all(|at| is_blank(at) || is_sane(*at)) {
+            return Err(Corrupt("a time or a count that no event gives"));
+        }
+        self.features.check()?;
         self.devices.iter().try_for_each(Device::check)?;
         if !self.devices.is_sorted_by(|a, b| a.id < b.id) {
             return Err(Corrupt("devices are out of order"));

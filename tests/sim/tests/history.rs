@@ -181,7 +181,8 @@ fn a_survey_of_any_world_tells_what_was_told() {
             live.pass_until(event.received);
             live.deliver(std::slice::from_ref(event));
         }
-        let end = world.asks.iter().map(|ask| ask.now).max().expect("worlds are asked");
+        let asked = world.asks.iter().map(|ask| ask.now).max().expect("worlds are asked");
+        let end = arrivals.last().map_or(asked, |event| event.received.max(asked));
         live.pass_until(end);
         let (found, plan) = surveyed(&live, &rules, &rules.zone, end);
         changes += hold(&live, &found, &plan, &rules.zone, &format!("world {seed}"));

@@ -4,10 +4,12 @@
 //! histories merge into what one would have been. This file holds the shapes and how one entry goes
 //! into a bounded list; which leaf keeps what is in `leaf`.
 use super::condition::Plain;
+use crate::limits::is_sane;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
+use sillage_model::Corrupt;
 
 /// The states of the leaves that have any, by leaf, ascending.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +42,14 @@ impl Features {
     pub(super) fn of(&self, leaf: u16) -> Option<&LeafState> {
         let at = self.position(leaf).ok()?;
         Some(&self.leaves[at].1)
+    }
+
+    /// Checks what arithmetic on it relies on.
+    pub(crate) fn check(&self) -> Result<(), Corrupt> {
+        match self.leaves.iter().all(|(_, state)| state.is_sane()) {
+            true => Ok(()),
+            false => Err(Corrupt("a time or a count that no event gives")),
+        }
     }
 
     /// Where a leaf's state is, or where it would be.
@@ -200,6 +210,25 @@ impl Kept {
             Self::Bool(b) => Plain::Bool(*b),
             Self::Number(n) => Plain::Number(*n),
             Self::Text(text) => Plain::Text(text),
+        }
+    }
+}
+
+impl LeafState {
+    /// Whether its times and counts are such as events give.
+    fn is_sane(&self) -> bool {
+        match self {
+            Self::Counter(count) => i64::try_from(*count).is_ok_and(is_sane),
+            Self::Sum { count, .. } => i64::try_from(*count).is_ok_and(is_sane),
+            Self::Latest(at) | Self::Earliest(at) => is_sane(*at),
+            Self::Times(list) => list.iter().all(|at| is_sane(*at)),
+            Self::Numbers(list) => list.iter().all(|held| is_sane(held.at)),
+            Self::Distinct(list) => list.iter().all(|held| is_sane(held.at)),
+            Self::Value(held) => is_sane(held.at),
+            Self::Values(list) => list.iter().all(|held| is_sane(held.at)),
+            Self::Log(list) => list.iter().all(|held| is_sane(held.at)),
+            Self::Steps(list) => list.iter().all(|held| is_sane(held.at)),
+            Self::Extremes { .. } | Self::Latched => true,
         }
     }
 }
