@@ -88,6 +88,17 @@ fn what_comes_too_late_for_a_session_leaves_the_latest_one_its_events() {
 }
 
 #[test]
+fn who_is_kept_out_by_the_first_event_is_seen_to_be_out() {
+    let plan = plan(&["not exists(\"E\")", "not segment(\"s0\")", "not segment(\"s1\")"]);
+    let (mut record, mut out) = (blank("u:p"), Vec::new());
+    record.step(&plan, &fact("E", 0, 0), &mut out);
+    assert_eq!(told(&out), [(1, Enter, 0)]);
+    let (mut record, mut out) = (blank("u:p"), Vec::new());
+    record.step(&plan, &fact("F", 0, 0), &mut out);
+    assert_eq!(told(&out), [(0, Enter, 0), (2, Enter, 0)]);
+}
+
+#[test]
 fn nobody_enters_before_having_left() {
     let plan = plan(&["count(\"E\" within 2h) >= 2"]);
     let (mut record, mut out) = (blank("u:p"), Vec::new());

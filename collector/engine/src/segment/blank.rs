@@ -16,17 +16,23 @@ struct Blank {
 impl Rules {
     /// The places of the rules that hold of somebody who never did anything, that change by time
     /// alone, or that look at who somebody is. All others fail until something touches them.
+    ///
+    /// Nor is it certain what refers to a segment in which somebody blank is: the first event may
+    /// be what keeps them out, and of somebody who never was in nobody hears that they left.
     pub(super) fn unprompted(&self) -> Vec<u16> {
         let mut blank = Blank::default();
         let mut found = Vec::new();
+        let mut uncertain = BTreeSet::<u16>::new();
         for (place, &segment) in (0..).zip(&self.order) {
             let plan = &self.segments[usize::from(segment.0)];
             let verdict = self.evaluate(segment, &blank, 0, None);
             if verdict.member {
                 blank.members.insert(segment.0);
+                uncertain.extend(&plan.dependents);
             }
             let is_settled = !verdict.member && verdict.changes_at.is_none();
-            if !is_settled || plan.looks_at_who || plan.holdout.is_some() {
+            let is_certain = is_settled && !uncertain.contains(&place);
+            if !is_certain || plan.looks_at_who || plan.holdout.is_some() {
                 found.push(place);
             }
         }

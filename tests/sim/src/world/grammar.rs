@@ -68,7 +68,7 @@ impl<'a> Grammar<'a> {
     }
 
     fn rule(&mut self, depth: u32) -> Rule {
-        if depth < DEPTH_MAX && self.rng.chance(40) {
+        if depth < DEPTH_MAX && self.rng.chance(32) {
             return self.joined(depth, Self::rule);
         }
         match self.rng.range(0, 33) {

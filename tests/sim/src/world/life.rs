@@ -262,8 +262,8 @@ impl Life<'_> {
             1 => idle + 1,
             2 => self.rng.range(idle / 2, idle * 2),
             3..7 => self.rng.range(1, idle),
-            7..10 if !short.is_empty() => *self.rng.pick(&short),
-            10 => 0,
+            7..13 if !short.is_empty() => *self.rng.pick(&short),
+            13 => 0,
             _ => self.rng.range(1, MINUTE_MS),
         }
     }

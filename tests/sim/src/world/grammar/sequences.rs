@@ -1,6 +1,7 @@
 //! Sequences: steps, forbidden steps, deadlines, and properties that stay the same.
 use super::Grammar;
 use crate::oracle::rule::{Rule, Step};
+use crate::world::SHOP_EVENTS;
 
 /// What events of a chain may have to have in common.
 const SAME: [&[&str]; 7] = [
@@ -40,13 +41,18 @@ impl Grammar<'_> {
             _ => "four steps",
         });
         if count == 1 || self.rng.chance(35) {
+            if steps[0].within_ms.is_none() && self.rng.chance(60) {
+                // What is never forgotten would hide whatever the absences say later.
+                self.saw("first step within");
+                steps[0].within_ms = Some(self.span());
+            }
             for _ in 0..*self.rng.pick(&[1, 1, 1, 2]) {
                 let timed = self.rng.chance(65);
                 self.saw(if timed { "no … within at the end" } else { "no … at the end" });
                 steps.push(self.forbidden(timed));
             }
         }
-        if self.rng.chance(30) {
+        if self.rng.chance(20) {
             let same = self.rng.pick(&SAME);
             self.saw(if same.len() == 1 { "same(one)" } else { "same(several)" });
             let index = self.rng.index(steps.len());
@@ -56,8 +62,13 @@ impl Grammar<'_> {
     }
 
     fn step(&mut self) -> Step {
-        let names = self.names();
-        let condition = self.filter(25);
+        // Few names, so that steps are met and broken.
+        let names = if self.rng.chance(60) {
+            vec![self.rng.word(&SHOP_EVENTS[..3]).to_owned()]
+        } else {
+            self.names()
+        };
+        let condition = self.filter(15);
         Step { forbidden: false, names, condition, within_ms: None, same: Vec::new() }
     }
 
