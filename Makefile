@@ -39,6 +39,7 @@ bench: build ## events per second beside bare servers, in one run
 	cargo build --release --locked -p sillage-bench
 	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)
 
-fuzz: ## ten minutes of each fuzz target; needs a nightly compiler and cargo-fuzz
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . rules -- -max_total_time=600 -max_len=600
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . states -- -max_total_time=600
+fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly compiler and cargo-fuzz
+	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none rules -- -max_total_time=600 -max_len=600
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none states -- -max_total_time=600

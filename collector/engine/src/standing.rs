@@ -167,7 +167,7 @@ impl Standing {
                 let left_at = timing.map_or(NEVER, |index| self.timings[index].left_at);
                 let entered_at = EventTime(at.max(left_at));
                 if list.len() == list.capacity() {
-                    list.reserve_exact(1);
+                    list.reserve_exact(1 + list.len() / 4);
                 }
                 list.insert(index, Membership { segment, entered_at });
                 Transition { segment, change: SegmentChange::Enter, at: entered_at }
@@ -342,7 +342,10 @@ impl Subject for Person<'_> {
     }
 
     fn score_next_crossing(&self, index: usize, threshold: f64, now: i64) -> Option<i64> {
-        debug_assert_eq!(index, 0);
+        // Left alone it falls towards nothing, so what it is below it stays below.
+        if self.score(index, now) < threshold {
+            return None;
+        }
         let (rules, raw) = (&self.with.plan.engagement, self.raw_score(now));
         self.state.score.wake_for_crossing(rules, threshold, now, raw)
     }

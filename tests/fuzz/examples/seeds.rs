@@ -3,6 +3,8 @@ use sillage_fuzz::{RULES, blank, fold, plan};
 use std::fs;
 
 fn main() -> std::io::Result<()> {
+    fs::create_dir_all("corpus/rules")?;
+    fs::create_dir_all("corpus/states")?;
     for (index, rule) in RULES.iter().enumerate() {
         fs::write(format!("corpus/rules/seed-{index:02}"), rule)?;
     }
