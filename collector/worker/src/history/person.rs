@@ -291,7 +291,10 @@ impl<'a> Seeker<'a> {
         let slot = self.folder.persons.slot(member.as_str(), partition)?;
         let plan = Arc::clone(&self.folder.plan);
         let mut record = self.folder.persons.at(slot).record.clone();
-        record.last_seen()?;
+        // Not `last_seen`: the only fact of somebody may still wait for its time.
+        if record.revision() == 0 {
+            return None;
+        }
         record.advance(&plan, self.until, &mut Vec::new());
         let mut facts = Vec::with_capacity(self.facts.len());
         for kept in self.facts {
