@@ -136,7 +136,8 @@ fn a_hundred_thousand_armed_exits_outlive_a_kill_and_come_on_time() {
                 let field = |name: &str| {
                     &fields[fields.iter().position(|f| f == name).expect("it is there") + 1]
                 };
-                let person: usize = field("id").trim_start_matches("u:p").parse().expect("p and a number");
+                let person: usize =
+                    field("id").trim_start_matches("u:p").parse().expect("p and a number");
                 let deadline: i64 = field("at").parse().expect("ms");
                 assert_eq!(deadline, seen_at[person] + MANY_WINDOW_MS, "the stamp is the deadline");
                 late.push(written - deadline);
