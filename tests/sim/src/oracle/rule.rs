@@ -1,4 +1,4 @@
-//! The rule language as a tree. It prints itself as rule text, see [`super::print`].
+//! The rule language as a tree. It prints itself as rule text, see `print`.
 //!
 //! The engine reads the text, the oracle walks the tree, so the two share no parser and no
 //! evaluation.
