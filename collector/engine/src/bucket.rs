@@ -18,6 +18,13 @@ pub(crate) fn place(seed: u64, salt: &str) -> u16 {
     u16::try_from(place).expect("below 10 000")
 }
 
+/// A number that says nothing about the name it comes from, so that the smallest of many are a fair
+/// sample of them.
+#[must_use]
+pub fn spread(name: &str) -> u64 {
+    mixed(fnv(OFFSET, name.as_bytes()))
+}
+
 fn fnv(state: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(state, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(PRIME))
 }

@@ -27,6 +27,7 @@ mod state;
 mod traits;
 mod zone;
 
+pub use bucket::spread;
 pub use plan::{Plan, SegmentInfo};
 pub use record::Record;
 pub use rules::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight, Zone};

@@ -1,26 +1,21 @@
 //! Exits come at their deadline, by time alone, and carry it as their stamp.
 use sillage_e2e::{Collector, Project, Reply, now_ms, until};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const PERSONS: usize = 1_000;
 const WINDOW_MS: i64 = 3_000;
 
-#[test]
-fn a_thousand_armed_exits_come_on_time() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let rules = "[[project.segment]]\nkey = \"here\"\nwhen = 'exists(\"Seen\" within 3s)'\n";
-    let collector = Collector::start(folder.path(), "", rules);
+/// Sends one event for each of so many persons, each with a time of its own within `spread_ms` before
+/// it is sent; gives the times.
+fn send(collector: &Collector, persons: usize, spread_ms: usize) -> Vec<i64> {
     let mut http = collector.http();
-    let mut seen_at = BTreeMap::new();
-    for chunk in 0..PERSONS / 100 {
+    let mut seen_at = Vec::with_capacity(persons);
+    for chunk in 0..persons / 100 {
         let mut body = String::from("{\"batch\":[");
-        for index in 0..100 {
-            let person = chunk * 100 + index;
-            // Each has a deadline of its own, spread over a second.
-            let at = now_ms() - i64::try_from(person).expect("small");
-            seen_at.insert(format!("u:p{person}"), at);
-            let comma = if index == 0 { "" } else { "," };
+        for person in chunk * 100..(chunk + 1) * 100 {
+            let at = now_ms() - i64::try_from(person % spread_ms).expect("small");
+            seen_at.push(at);
+            let comma = if person % 100 == 0 { "" } else { "," };
             write!(
                 body,
                 "{comma}{{\"type\":\"track\",\"event\":\"Seen\",\"userId\":\"p{person}\",\
@@ -31,6 +26,20 @@ fn a_thousand_armed_exits_come_on_time() {
         let answer = http.batch(&(body + "]}")).expect("it answers");
         assert_eq!(answer.json()["accepted"], 100);
     }
+    seen_at
+}
+
+/// The number of the person that a change is about.
+fn person(id: &str) -> usize {
+    id.strip_prefix("u:p").and_then(|number| number.parse().ok()).expect("u:p and a number")
+}
+
+#[test]
+fn a_thousand_armed_exits_come_on_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = "[[project.segment]]\nkey = \"here\"\nwhen = 'exists(\"Seen\" within 3s)'\n";
+    let collector = Collector::start(folder.path(), "", rules);
+    let seen_at = send(&collector, PERSONS, PERSONS);
     let mut resp = collector.resp();
     let stream = format!("sl:{}:changes", Project::NAME);
     until("all exits", || {
@@ -48,7 +57,11 @@ fn a_thousand_armed_exits_come_on_time() {
             let written: i64 =
                 id.text().split('-').next().and_then(|ms| ms.parse().ok()).expect("ms");
             let deadline: i64 = field("at").parse().expect("ms");
-            assert_eq!(deadline, seen_at[&field("id")] + WINDOW_MS, "the stamp is the deadline");
+            assert_eq!(
+                deadline,
+                seen_at[person(&field("id"))] + WINDOW_MS,
+                "the stamp is the deadline"
+            );
             late.push(written - deadline);
         }
     }
@@ -70,35 +83,12 @@ const MANY: usize = 100_000;
 const MANY_WINDOW_MS: i64 = 45_000;
 const MANY_SPREAD_MS: usize = 15_000;
 
-/// Sends one event for each of many persons; gives their times.
-fn send_many(collector: &Collector) -> Vec<i64> {
-    let mut http = collector.http();
-    let mut seen_at = Vec::with_capacity(MANY);
-    for chunk in 0..MANY / 1_000 {
-        let mut body = String::from("{\"batch\":[");
-        for person in chunk * 1_000..(chunk + 1) * 1_000 {
-            let at = now_ms() - i64::try_from(person % MANY_SPREAD_MS).expect("small");
-            seen_at.push(at);
-            let comma = if person % 1_000 == 0 { "" } else { "," };
-            write!(
-                body,
-                "{comma}{{\"type\":\"track\",\"event\":\"Seen\",\"userId\":\"p{person}\",\
-                 \"messageId\":\"m{person}\",\"timestamp\":{at}}}"
-            )
-            .expect("a string takes all");
-        }
-        let answer = http.batch(&(body + "]}")).expect("it answers");
-        assert_eq!(answer.json()["accepted"], 1_000);
-    }
-    seen_at
-}
-
 /// What a collector holds with many persons under a rule.
 fn memory_under(rule: &str) -> (tempfile::TempDir, Collector, Vec<i64>, u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = format!("[[project.segment]]\nkey = \"here\"\nwhen = '{rule}'\n");
     let collector = Collector::start(folder.path(), "", &rules);
-    let seen_at = send_many(&collector);
+    let seen_at = send(&collector, MANY, MANY_SPREAD_MS);
     let mut resp = collector.resp();
     let key = format!("sl:{}:u:p{}", Project::NAME, MANY - 1);
     until("the last of them", || {
@@ -136,10 +126,12 @@ fn a_hundred_thousand_armed_exits_outlive_a_kill_and_come_on_time() {
                 let field = |name: &str| {
                     &fields[fields.iter().position(|f| f == name).expect("it is there") + 1]
                 };
-                let person: usize =
-                    field("id").trim_start_matches("u:p").parse().expect("p and a number");
                 let deadline: i64 = field("at").parse().expect("ms");
-                assert_eq!(deadline, seen_at[person] + MANY_WINDOW_MS, "the stamp is the deadline");
+                assert_eq!(
+                    deadline,
+                    seen_at[person(field("id"))] + MANY_WINDOW_MS,
+                    "the stamp is the deadline"
+                );
                 late.push(written - deadline);
             }
             from = format!("({id}");

@@ -155,7 +155,11 @@ impl Survey {
         for person in self.standing() {
             let found = person.record.members().iter().find(|m| m.segment == segment);
             if let Some(membership) = found {
-                members.push((spread(person.key.as_str()), person, membership.entered_at.0));
+                members.push((
+                    sillage_engine::spread(person.key.as_str()),
+                    person,
+                    membership.entered_at.0,
+                ));
             }
         }
         members.sort_unstable_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
@@ -170,18 +174,6 @@ impl Survey {
     fn standing(&self) -> impl Iterator<Item = &Person> {
         self.folder.persons.iter().filter(|person| person.record.linked_to().is_none())
     }
-}
-
-/// A number that says nothing about the name it comes from, so that the smallest are a fair sample.
-///
-/// # Source
-/// FNV-1a with the finaliser of MurmurHash3, whose published constants these are.
-fn spread(name: &str) -> u64 {
-    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
 }
 
 #[cfg(test)]
