@@ -166,6 +166,13 @@ pub(crate) struct Preview {
     /// A purpose that members must have agreed to.
     #[arg(long, value_name = "PURPOSE")]
     pub(crate) requires_consent: Option<String>,
+    #[command(flatten)]
+    pub(crate) look: Look,
+}
+
+/// How a look at history is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Look {
     /// Look as of this moment (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
@@ -184,17 +191,8 @@ pub(crate) struct Audit {
     /// Also draw sizes, growth and correlations into this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
-    /// Look as of this moment (RFC 3339) instead of now.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
-    /// The project; may be left out if there is only one.
-    #[arg(long)]
-    pub(crate) project: Option<String>,
     #[command(flatten)]
-    pub(crate) file: ConfigFile,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Args)]
@@ -206,17 +204,8 @@ pub(crate) struct Explain {
     /// The id is a device's anonymous id.
     #[arg(long)]
     pub(crate) device: bool,
-    /// Explain as of this moment (RFC 3339) instead of now.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
-    /// The project; may be left out if there is only one.
-    #[arg(long)]
-    pub(crate) project: Option<String>,
     #[command(flatten)]
-    pub(crate) file: ConfigFile,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Args)]

@@ -122,8 +122,8 @@ fn complaint(status: http::StatusCode, body: &[u8]) -> String {
 
 /// Runs a rule over history.
 pub(crate) fn preview(args: &cli::Preview) -> anyhow::Result<()> {
-    let config = super::configuration(&args.file)?;
-    let project = super::chosen(&config, args.project.as_deref())?;
+    let config = super::configuration(&args.look.file)?;
+    let project = super::chosen(&config, args.look.project.as_deref())?;
     let place = Place { config: &config, project };
     let definition = definition(args)?;
     let ask = Ask::Post("/v1/segments/preview".to_owned(), serde_json::to_vec(&definition)?);
@@ -133,7 +133,7 @@ pub(crate) fn preview(args: &cli::Preview) -> anyhow::Result<()> {
         let asked = preview::Asked { project: project.name.clone(), rules, segment, until };
         preview::preview(log, &asked, watch)
     })?;
-    show(args.json, &found, |out| preview_text::print(out, &found))
+    show(args.look.json, &found, |out| preview_text::print(out, &found))
 }
 
 /// The segment that the command line describes.
@@ -147,7 +147,7 @@ fn definition(args: &cli::Preview) -> anyhow::Result<Definition> {
     definition.min_stay = args.min_stay.clone().or(definition.min_stay);
     definition.holdout = args.holdout.or(definition.holdout);
     definition.requires_consent = args.requires_consent.clone().or(definition.requires_consent);
-    definition.at = args.at.clone().or(definition.at);
+    definition.at = args.look.at.clone().or(definition.at);
     let settings = definition.exit.is_some()
         || definition.min_stay.is_some()
         || definition.holdout.is_some()
@@ -173,13 +173,13 @@ fn from_file(path: &Path) -> anyhow::Result<Definition> {
 
 /// Looks at all segments.
 pub(crate) fn audit(args: &cli::Audit) -> anyhow::Result<()> {
-    let config = super::configuration(&args.file)?;
-    let project = super::chosen(&config, args.project.as_deref())?;
+    let config = super::configuration(&args.look.file)?;
+    let project = super::chosen(&config, args.look.project.as_deref())?;
     let place = Place { config: &config, project };
-    let at = at_query(args.at.as_deref());
+    let at = at_query(args.look.at.as_deref());
     let ask = Ask::Post(format!("/v1/segments/audit{at}"), Vec::new());
     let found: audit::Audit = place.find(ask, |log, watch| {
-        let until = moment(args.at.as_deref(), Clock::system().now_ms())?;
+        let until = moment(args.look.at.as_deref(), Clock::system().now_ms())?;
         let (name, rules) = (project.name.clone(), place.rules());
         let asked = audit::Asked { project: name, rules, until, reads: None };
         audit::audit(log, &asked, watch)
@@ -187,27 +187,27 @@ pub(crate) fn audit(args: &cli::Audit) -> anyhow::Result<()> {
     if let Some(path) = &args.svg {
         std::fs::write(path, audit_svg::svg(&found)).with_context(|| path.display().to_string())?;
     }
-    show(args.json, &found, |out| audit_text::print(out, &found))
+    show(args.look.json, &found, |out| audit_text::print(out, &found))
 }
 
 /// Says why somebody is in a segment, or is not.
 pub(crate) fn explain(args: &cli::Explain) -> anyhow::Result<()> {
-    let config = super::configuration(&args.file)?;
-    let project = super::chosen(&config, args.project.as_deref())?;
+    let config = super::configuration(&args.look.file)?;
+    let project = super::chosen(&config, args.look.project.as_deref())?;
     let place = Place { config: &config, project };
     let kind = if args.device { "devices" } else { "users" };
     let (id, segment) = (super::escaped(&args.id), super::escaped(&args.segment));
-    let at = at_query(args.at.as_deref());
+    let at = at_query(args.look.at.as_deref());
     let ask = Ask::Get(format!("/v1/{kind}/{id}/explain/{segment}{at}"));
     let found: explain::Explained = place.find(ask, |log, watch| {
-        let until = moment(args.at.as_deref(), Clock::system().now_ms())?;
+        let until = moment(args.look.at.as_deref(), Clock::system().now_ms())?;
         let member = explain::member(&args.id, args.device);
         let whom = sillage_worker::history::whom(log, &member, watch)?.ok_or(Refusal::BrokenOff)?;
         let (rules, segment) = (place.rules(), args.segment.clone());
         let project = project.name.clone();
         explain::explain(log, &explain::Asked { project, rules, whom, segment, until }, watch)
     })?;
-    show(args.json, &found, |out| explain_text::print(out, &found))
+    show(args.look.json, &found, |out| explain_text::print(out, &found))
 }
 
 /// The moment as the query of a path.
