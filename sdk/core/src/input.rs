@@ -1,6 +1,7 @@
 //! What a host tells the core.
 use crate::action::{Key, SendId};
 use crate::value::Object;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -168,4 +169,7 @@ pub struct Restored {
     /// The highest sequence number that the host has witnessed, if it can: what was given out but
     /// never written died with the last process, and is counted. 0 if the host has no witness.
     pub witness: u64,
+    /// The id of this device, if something else keeps it (a cookie, another process of the same
+    /// app). Empty: the stored one, or a new one.
+    pub anonymous_id: String,
 }

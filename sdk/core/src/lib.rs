@@ -19,11 +19,26 @@
 extern crate alloc;
 
 mod action;
+mod batch;
+mod clock;
+mod codec;
 mod config;
+mod consent;
+mod counts;
+mod event;
+mod heads;
 mod input;
+pub mod json;
 pub mod limits;
 mod notice;
+mod queue;
+mod random;
+mod ranges;
+mod reply;
+mod session;
+mod state;
 mod time;
+mod tracker;
 mod value;
 
 pub use action::{Action, Key, SendId, Way};
@@ -33,5 +48,3 @@ pub use notice::{DropReason, Notice};
 pub use time::{DeviceMillis, MonoMillis, Now};
 pub use tracker::{Ledger, Tracker};
 pub use value::{Object, Value};
-
-mod tracker;

@@ -1,16 +1,69 @@
-//! The state machine.
-use crate::{Action, Config, Input, Now};
+//! The state machine: what comes in, what goes out. How calls become events stands in `calls`, how
+//! batches leave and are answered in `sending`, what survives a restart in `storing`.
+mod calls;
+mod sending;
+mod storing;
+
+use crate::clock::Clock;
+use crate::consent::Consent;
+use crate::counts::Counts;
+use crate::heads::Heads;
+use crate::queue::Queue;
+use crate::random::{MessageIds, Random, Uuid};
+use crate::session::Session;
+use crate::{Action, Config, Input, Lifecycle, Now};
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
+use calls::{Early, Waiting};
+use sending::Link;
+use storing::Storage;
 
 /// All of the SDK that is the same on every platform.
 ///
 /// # Cost
-/// A tracked event costs one allocation: its own bytes.
+/// A tracked event costs one allocation, its own bytes, beside what its queues grow by.
 #[derive(Debug)]
 pub struct Tracker {
     config: Config,
+    random: Random,
+    message_ids: MessageIds,
+    clock: Clock,
+    now: Now,
+    identity: Identity,
+    /// The members of the context that the host has set.
+    context: Vec<u8>,
+    consent: Consent,
+    counts: Counts,
+    queue: Queue,
+    heads: Heads,
+    /// The heads of events of this device, and of events that name their own subjects, as long as
+    /// neither identity, context nor session changes.
+    current: [Option<u32>; 2],
+    early: VecDeque<Early>,
+    waiting: VecDeque<Waiting>,
+    /// Of early and of waiting events together.
+    waiting_bytes: usize,
+    link: Link,
+    storage: Storage,
+    segments: Vec<String>,
     actions: VecDeque<Action>,
+    /// Where events are written before their length is known.
+    scratch: Vec<u8>,
+}
+
+/// Who is speaking.
+#[derive(Debug)]
+struct Identity {
+    install: Uuid,
+    /// The run of the process, for people and for storage.
+    boot_id: Uuid,
+    boot: u32,
+    anonymous_id: String,
+    user_id: String,
+    session: Session,
+    /// Counts changes of person, so that an answer about the last one is not taken for the next.
+    generation: u32,
 }
 
 /// What became of every event that this installation created.
@@ -21,14 +74,24 @@ pub struct Ledger {
     pub created: u64,
     /// Known to be accepted, or to have been before.
     pub acknowledged: u64,
-    /// Known to be refused.
-    pub rejected: u64,
-    /// Given up, and certainly never arrived.
-    pub dropped: u64,
-    /// Given up after a try whose answer never came.
-    pub unsure: u64,
-    /// Queued: `created − acknowledged − rejected − dropped − unsure`.
+    /// Known to be refused, by the collector's code.
+    pub rejected: Vec<(String, u64)>,
+    /// Given up, and certainly never arrived, by the name of the [`crate::DropReason`].
+    pub dropped: Vec<(String, u64)>,
+    /// Given up after a try whose answer never came, by the same names: they may have arrived.
+    pub unsure: Vec<(String, u64)>,
+    /// Queued.
     pub pending: u64,
+}
+
+impl Ledger {
+    /// Whether every created event is in exactly one place.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        let sum = |counts: &[(String, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
+        let given_up = sum(&self.rejected) + sum(&self.dropped) + sum(&self.unsure);
+        self.created == self.acknowledged + given_up + self.pending
+    }
 }
 
 impl Tracker {
@@ -36,8 +99,39 @@ impl Tracker {
     /// each process: ids are made of it.
     #[must_use]
     pub fn new(config: Config, entropy: [u8; 32], now: Now) -> Self {
-        let _ = (entropy, now);
-        Self { config, actions: VecDeque::new() }
+        let mut random = Random::new(entropy);
+        let message_ids = MessageIds::new(&mut random);
+        let identity = Identity {
+            install: random.uuid(),
+            boot_id: random.uuid(),
+            boot: 1,
+            anonymous_id: String::new(),
+            user_id: String::new(),
+            session: Session::default(),
+            generation: 0,
+        };
+        Self {
+            config,
+            message_ids,
+            clock: Clock::new(now),
+            now,
+            identity,
+            context: Vec::new(),
+            consent: Consent::default(),
+            counts: Counts::default(),
+            queue: Queue::default(),
+            heads: Heads::default(),
+            current: [None; 2],
+            early: VecDeque::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            link: Link::default(),
+            storage: Storage::default(),
+            segments: Vec::new(),
+            actions: VecDeque::new(),
+            scratch: Vec::new(),
+            random,
+        }
     }
 
     /// Takes one input.
@@ -45,41 +139,131 @@ impl Tracker {
     /// # Guarantees
     /// Never panics on any input; what cannot be used is counted under a [`crate::DropReason`].
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
-        let _ = (now, input, &self.config);
+        // Calls made before the core was there come with their own, earlier time.
+        if now.mono >= self.now.mono {
+            self.now = now;
+        }
+        match input {
+            Input::Track { .. }
+            | Input::Page { .. }
+            | Input::Screen { .. }
+            | Input::Identify { .. }
+            | Input::Group { .. }
+            | Input::Alias { .. } => self.call(now, input),
+            Input::Reset => self.reset(),
+            Input::Consent(choices) => {
+                for (category, choice) in choices {
+                    self.consent.choose(category, *choice);
+                }
+                self.consent_changed();
+            }
+            Input::Privacy { gpc, dnt } => {
+                self.consent.signal(gpc, dnt);
+                self.consent_changed();
+            }
+            Input::Context(context) => self.set_context(&context),
+            Input::Reply { send, outcome } => self.replied(send, &outcome),
+            Input::Tick => {}
+            Input::Lifecycle(lifecycle) => self.lifecycle(lifecycle),
+            Input::Restored(restored) => self.restore(restored),
+        }
+        self.expire_flights();
     }
 
-    /// Gives the next thing to do, `None` when there is no more.
+    /// Gives the next thing to do, `None` when there is no more. See the crate's documentation for
+    /// what a host owes.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        self.expire_events();
+        self.settle_storage();
+        self.actions.pop_front().or_else(|| self.send()).or_else(|| self.wake())
     }
 
     /// The device's own id; empty until storage has been restored.
     #[must_use]
     pub fn anonymous_id(&self) -> &str {
-        ""
+        &self.identity.anonymous_id
     }
 
     /// Who uses the device; empty if nobody has been identified.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        ""
+        &self.identity.user_id
     }
 
     /// The device's public segments as the collector last told them, sorted.
     #[must_use]
     pub fn segments(&self) -> &[String] {
-        &[]
+        &self.segments
     }
 
     /// What became of every event. Events that still wait for storage or consent are not in it.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        Ledger::default()
+        let owned = |(name, count): (&str, u64)| (String::from(name), count);
+        Ledger {
+            created: self.counts.created,
+            acknowledged: self.counts.acknowledged,
+            rejected: self.counts.rejected().map(owned).collect(),
+            dropped: self.counts.dropped().map(owned).collect(),
+            unsure: self.counts.unsure().map(owned).collect(),
+            pending: self.queue.len() as u64,
+        }
+    }
+
+    /// The sequence number that a host may keep in a witness (see [`crate::Restored::witness`]): 0
+    /// as long as nothing may be stored.
+    #[must_use]
+    pub fn witness(&self) -> u64 {
+        if self.storage.is_storing() { self.counts.created } else { 0 }
+    }
+
+    /// Bytes of the queued events.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.bytes()
     }
 
     /// Events that wait in memory for storage or consent.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        0
+        self.early.len() + self.waiting.len()
+    }
+
+    /// Whether there is nothing left to deliver or to report.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.storage.is_restored()
+            && self.queue.is_empty()
+            && self.link.is_quiet()
+            && !self.report_is_due()
+    }
+
+    fn lifecycle(&mut self, lifecycle: Lifecycle) {
+        let link = &mut self.link;
+        match lifecycle {
+            Lifecycle::Foreground => {
+                link.background = false;
+                link.forgive();
+            }
+            Lifecycle::Background => {
+                link.background = true;
+                link.push = true;
+            }
+            Lifecycle::Online => {
+                link.offline = false;
+                link.forgive();
+            }
+            Lifecycle::Offline => link.offline = true,
+            Lifecycle::Flush => {
+                link.push = true;
+                link.forgive();
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,524 @@
+//! From a call to a queued event.
+use super::Tracker;
+use crate::action::Action;
+use crate::consent::Gate;
+use crate::event::{EventHead, Priority, Queued, members};
+use crate::json::{Reader, Unwritable, push_members, push_string};
+use crate::limits::{EVENT_BYTES_MAX, EVENT_FRAME_BYTES, EVENT_NAME_BYTES_MAX, ID_BYTES_MAX};
+use crate::notice::{DropReason, Notice};
+use crate::random::{Random, Uuid};
+use crate::value::Object;
+use crate::{Input, Key, Now, Options, Subject};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem::take;
+
+/// A call that came before storage was restored.
+#[derive(Debug)]
+pub(super) enum Early {
+    /// An event, its members written.
+    Call { call: Call, members: Box<[u8]> },
+    /// The person has left.
+    Reset,
+}
+
+/// An event that waits for consent.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    head: u32,
+    at: i64,
+    priority: Priority,
+    record: Arc<[u8]>,
+}
+
+/// What is known of a call beside its members.
+#[derive(Debug)]
+pub(super) struct Call {
+    kind: Kind,
+    priority: Priority,
+    /// Of an identify or alias: who uses the device from now on.
+    user_id: Box<str>,
+    /// It names its own subject.
+    own: bool,
+    message_id: Uuid,
+    at: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Track,
+    Page,
+    Screen,
+    Identify,
+    Group,
+    Alias,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Page => "page",
+            Self::Screen => "screen",
+            Self::Identify => "identify",
+            Self::Group => "group",
+            Self::Alias => "alias",
+        }
+    }
+
+    /// What settings call it, if it is no named event.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Page => "Page Viewed",
+            Self::Screen => "Screen Viewed",
+            other => other.as_str(),
+        }
+    }
+
+    /// Whether it is something a person did, of which sessions are made.
+    fn is_activity(self) -> bool {
+        matches!(self, Self::Track | Self::Page | Self::Screen)
+    }
+}
+
+impl Tracker {
+    /// Takes one of the six calls.
+    pub(super) fn call(&mut self, now: Now, input: Input<'_>) {
+        let mut out = take(&mut self.scratch);
+        out.clear();
+        match self.write_call(now, &input, &mut out) {
+            Ok(call) if self.storage.is_restored() => self.admit(&call, &mut out),
+            Ok(call) => self.keep_early(call, &out),
+            Err(Unwritable) => self.give_up(DropReason::Invalid),
+        }
+        self.scratch = out;
+    }
+
+    /// Writes the members of a call and judges what can be judged of it alone.
+    fn write_call(
+        &mut self,
+        now: Now,
+        input: &Input<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Call, Unwritable> {
+        EventHead::leave_room(out);
+        let nothing = Object::None;
+        let (kind, texts, object, options): (_, [(&str, &str); 2], _, _) = match input {
+            Input::Track { event, properties, options } => {
+                bounded(event, 1, EVENT_NAME_BYTES_MAX)?;
+                (Kind::Track, [("event", event), ("", "")], properties, options)
+            }
+            Input::Page { name, category, properties, options } => {
+                (Kind::Page, [("name", name), ("category", category)], properties, options)
+            }
+            Input::Screen { name, category, properties, options } => {
+                (Kind::Screen, [("name", name), ("category", category)], properties, options)
+            }
+            Input::Identify { user_id, traits, options } => {
+                bounded(user_id, 0, ID_BYTES_MAX)?;
+                (Kind::Identify, [("", ""), ("", "")], traits, options)
+            }
+            Input::Group { group_id, traits, options } => {
+                bounded(group_id, 1, ID_BYTES_MAX)?;
+                (Kind::Group, [("groupId", group_id), ("", "")], traits, options)
+            }
+            Input::Alias { user_id, options } => {
+                bounded(user_id, 1, ID_BYTES_MAX)?;
+                (Kind::Alias, [("", ""), ("", "")], &nothing, options)
+            }
+            _ => return Err(Unwritable),
+        };
+        out.extend_from_slice(b"\"type\":\"");
+        out.extend_from_slice(kind.as_str().as_bytes());
+        out.push(b'"');
+        for (name, text) in texts {
+            push_text(out, name, text);
+        }
+        let holder =
+            if matches!(kind, Kind::Identify | Kind::Group) { "traits" } else { "properties" };
+        push_object(out, holder, object)?;
+        let user_id = match input {
+            Input::Identify { user_id, .. } | Input::Alias { user_id, .. } => *user_id,
+            _ => "",
+        };
+        push_options(out, kind, user_id, options)?;
+        let at = self.clock.steady(now);
+        Ok(Call {
+            kind,
+            priority: self.priority(kind, texts[0].1),
+            user_id: Box::from(user_id),
+            own: options.subject.is_some(),
+            message_id: self.message_ids.mint(at),
+            at,
+        })
+    }
+
+    fn priority(&self, kind: Kind, event: &str) -> Priority {
+        let name = if kind == Kind::Track { event } else { kind.name() };
+        let among = |names: &[String]| names.iter().any(|known| known == name);
+        if !kind.is_activity() || among(&self.config.events_kept_longest) {
+            Priority::High
+        } else if among(&self.config.events_dropped_first) {
+            Priority::Low
+        } else {
+            Priority::Normal
+        }
+    }
+
+    /// Holds a call until storage says who is speaking.
+    fn keep_early(&mut self, call: Call, members: &[u8]) {
+        let bytes = members.len();
+        if self.has_room_to_wait(bytes) {
+            self.waiting_bytes += bytes;
+            self.early.push_back(Early::Call { call, members: members.into() });
+        } else {
+            self.give_up(DropReason::WaitingFull);
+        }
+    }
+
+    fn has_room_to_wait(&self, bytes: usize) -> bool {
+        self.waiting() < self.config.waiting_events_max
+            && self.waiting_bytes.saturating_add(bytes) <= self.config.waiting_bytes_max
+    }
+
+    /// Takes up what came before storage was restored, in order.
+    pub(super) fn admit_early(&mut self) {
+        for early in take(&mut self.early) {
+            match early {
+                Early::Call { call, members } => {
+                    self.waiting_bytes -= members.len();
+                    self.admit(&call, &mut members.into_vec());
+                }
+                Early::Reset => self.reset(),
+            }
+        }
+    }
+
+    /// The person has left.
+    pub(super) fn reset(&mut self) {
+        if !self.storage.is_restored() {
+            // Several in a row are one.
+            if !matches!(self.early.back(), Some(Early::Reset)) {
+                self.early.push_back(Early::Reset);
+            }
+            return;
+        }
+        self.identity.anonymous_id = self.random.uuid().to_text();
+        self.identity.user_id.clear();
+        self.identity.session = crate::session::Session::default();
+        self.identity.generation = self.identity.generation.wrapping_add(1);
+        self.current[0] = None;
+        self.storage.touch();
+        self.set_segments(Vec::new());
+    }
+
+    /// From now on events happen in this context. What is no object leaves it as it was.
+    pub(super) fn set_context(&mut self, context: &Object<'_>) {
+        let mut members = Vec::new();
+        if push_members(&mut members, context).is_ok() && members != self.context {
+            self.context = members;
+            self.current = [None; 2];
+        }
+    }
+
+    /// Judges a call and queues it, lets it wait, or counts it as dropped.
+    fn admit(&mut self, call: &Call, record: &mut Vec<u8>) {
+        if !call.own {
+            if call.kind == Kind::Alias {
+                push_text(record, "previousId", &self.identity.anonymous_id);
+            }
+            self.now_used_by(&call.user_id);
+        }
+        if self.link.stopped {
+            return self.give_up(DropReason::Stopped);
+        }
+        if record.len() + EVENT_FRAME_BYTES > EVENT_BYTES_MAX {
+            return self.give_up(DropReason::TooLarge);
+        }
+        let name = name_of(members(record));
+        if !is_drawn(&mut self.random, &self.config.sampling, &name) {
+            return self.give_up(DropReason::Sampled);
+        }
+        let gate = self.consent.gate(&self.config, &name);
+        if gate == Gate::Closed {
+            return self.give_up(DropReason::ConsentDenied);
+        }
+        let head = self.head(call);
+        let frame = EventHead {
+            priority: call.priority,
+            head,
+            boot: self.identity.boot,
+            at: call.at,
+            message_id: call.message_id,
+        };
+        frame.stamp(record);
+        let record: Arc<[u8]> = Arc::from(record.as_slice());
+        let waiting = Waiting { head, at: call.at, priority: call.priority, record };
+        if gate == Gate::Open {
+            self.enqueue(waiting);
+        } else {
+            self.wait_for_consent(waiting);
+        }
+    }
+
+    fn now_used_by(&mut self, user_id: &str) {
+        if !user_id.is_empty() && *self.identity.user_id != *user_id {
+            self.identity.user_id = String::from(user_id);
+            self.identity.generation = self.identity.generation.wrapping_add(1);
+            self.current[0] = None;
+            self.storage.touch();
+        }
+    }
+
+    /// The number of what this event shares with its neighbours.
+    fn head(&mut self, call: &Call) -> u32 {
+        let place = usize::from(call.own);
+        if !call.own
+            && call.kind.is_activity()
+            && self.identity.session.touch(&self.config, call.at)
+        {
+            self.current[0] = None;
+        }
+        if let Some(Some(number)) = self.current.get(place) {
+            return *number;
+        }
+        let (mut ids, mut context) = (Vec::new(), self.context.clone());
+        if !call.own {
+            ids.extend_from_slice(b"\"anonymousId\":");
+            push_string(&mut ids, &self.identity.anonymous_id);
+            push_text(&mut ids, "userId", &self.identity.user_id);
+            if self.identity.session.start != 0 {
+                let comma: &[u8] = if context.is_empty() { b"" } else { b"," };
+                context.extend_from_slice(comma);
+                context.extend_from_slice(b"\"sessionId\":");
+                crate::json::push_i64(&mut context, self.identity.session.start);
+            }
+        }
+        let number = self.heads.intern(&ids, &context);
+        self.storage.touch();
+        if let Some(current) = self.current.get_mut(place) {
+            *current = Some(number);
+        }
+        number
+    }
+
+    fn enqueue(&mut self, event: Waiting) {
+        let Waiting { head, at, priority, record } = event;
+        while self.queue.len() >= self.config.queue_events_max
+            || self.queue.bytes().saturating_add(record.len()) > self.config.queue_bytes_max
+        {
+            let Some(least) = self.queue.take_least(priority) else {
+                return self.give_up(DropReason::QueueFull);
+            };
+            self.gone(&least);
+            self.count_drop(DropReason::QueueFull, least.tried, 1);
+        }
+        self.counts.created += 1;
+        self.storage.start();
+        self.store_head(head);
+        let seq = self.counts.created;
+        self.actions
+            .push_back(Action::Persist { key: Key::Event(seq), value: Arc::clone(&record) });
+        let (boot, since) = (self.identity.boot, Some(self.now.mono.0));
+        let (in_flight, tried) = (false, false);
+        self.queue.push(Queued { seq, head, boot, at, priority, since, in_flight, tried, record });
+    }
+
+    fn store_head(&mut self, number: u32) {
+        if let Some(head) = self.heads.find_mut(number) {
+            head.events += 1;
+            if !head.stored {
+                head.stored = true;
+                let value = Arc::from(head.encode());
+                self.actions.push_back(Action::Persist { key: Key::Head(number), value });
+            }
+        }
+    }
+
+    fn wait_for_consent(&mut self, event: Waiting) {
+        let bytes = event.record.len();
+        if !self.has_room_to_wait(bytes) {
+            // Whoever matters least leaves; of equals, who came first.
+            let least =
+                (0..self.waiting.len()).min_by_key(|&at| self.waiting.get(at).map(|w| w.priority));
+            let least = least.filter(|&at| {
+                let other = self.waiting.get(at);
+                other.is_some_and(|w| w.priority <= event.priority && w.record.len() >= bytes)
+            });
+            let Some(least) = least.and_then(|at| self.waiting.remove(at)) else {
+                return self.give_up(DropReason::WaitingFull);
+            };
+            self.stop_waiting(&least);
+            self.give_up(DropReason::WaitingFull);
+        }
+        self.waiting_bytes += bytes;
+        if let Some(head) = self.heads.find_mut(event.head) {
+            head.events += 1;
+        }
+        self.waiting.push_back(event);
+    }
+
+    fn stop_waiting(&mut self, event: &Waiting) {
+        self.waiting_bytes -= event.record.len();
+        if let Some(head) = self.heads.find_mut(event.head) {
+            head.events -= 1;
+        }
+    }
+
+    /// Looks at every event again that may be kept now, or no longer.
+    pub(super) fn consent_changed(&mut self) {
+        if !self.storage.is_restored() {
+            return;
+        }
+        self.storage.touch();
+        for event in take(&mut self.waiting) {
+            match self.consent.gate(&self.config, &name_of(members(&event.record))) {
+                Gate::Unknown => self.waiting.push_back(event),
+                Gate::Open => {
+                    self.stop_waiting(&event);
+                    self.enqueue(event);
+                }
+                Gate::Closed => {
+                    self.stop_waiting(&event);
+                    self.give_up(DropReason::ConsentDenied);
+                }
+            }
+        }
+        let withdrawn = |event: &&Queued| {
+            self.consent.gate(&self.config, &name_of(members(&event.record))) == Gate::Closed
+        };
+        let withdrawn: Vec<u64> =
+            self.queue.iter().filter(withdrawn).map(|event| event.seq).collect();
+        for seq in withdrawn {
+            self.abandon(seq, DropReason::ConsentWithdrawn);
+        }
+    }
+
+    /// Gives a queued event up.
+    pub(super) fn abandon(&mut self, seq: u64, reason: DropReason) {
+        if let Some(event) = self.queue.take(seq) {
+            self.gone(&event);
+            self.count_drop(reason, event.tried || event.in_flight, 1);
+        }
+    }
+
+    /// Forgets an event that has left the queue.
+    pub(super) fn gone(&mut self, event: &Queued) {
+        self.actions.push_back(Action::Forget { key: Key::Event(event.seq) });
+        if let Some(head) = self.heads.find_mut(event.head) {
+            head.events -= 1;
+        }
+        self.storage.touch();
+    }
+
+    /// Counts a call that never became a queued event.
+    fn give_up(&mut self, reason: DropReason) {
+        self.counts.created += 1;
+        self.count_drop(reason, false, 1);
+    }
+
+    /// Counts events given up, and tells the app.
+    pub(super) fn count_drop(&mut self, reason: DropReason, tried: bool, count: u32) {
+        self.counts.drop(reason, tried, count.into());
+        self.storage.touch();
+        self.report_later();
+        if let Some(Action::Notice(Notice::Dropped { reason: last, count: sum })) =
+            self.actions.back_mut()
+            && *last == reason
+        {
+            *sum += count;
+            return;
+        }
+        self.actions.push_back(Action::Notice(Notice::Dropped { reason, count }));
+    }
+}
+
+fn is_drawn(random: &mut Random, sampling: &[(String, f64)], name: &str) -> bool {
+    let rate = sampling.iter().find(|(sampled, _)| sampled == name);
+    rate.is_none_or(|(_, rate)| random.share() < *rate)
+}
+
+/// What settings call an event, read from its members.
+pub(super) fn name_of(members: &[u8]) -> Cow<'_, str> {
+    let members = core::str::from_utf8(members).unwrap_or_default();
+    let (mut kind, mut event) = ("", None);
+    // The members are ours: the type comes first, the event's name second.
+    let mut rest = members;
+    for _ in 0..2 {
+        let mut reader = Reader::new(rest);
+        let Ok(key) = reader.value() else { break };
+        rest = rest.get(key.len() + 1..).unwrap_or_default();
+        let mut reader = Reader::new(rest);
+        let Ok(value) = reader.value() else { break };
+        match key {
+            "\"type\"" => kind = value,
+            "\"event\"" if value.contains('\\') => {
+                event = Reader::new(value).string().ok().map(Cow::Owned);
+            }
+            "\"event\"" => event = Some(Cow::Borrowed(value.trim_matches('"'))),
+            _ => {}
+        }
+        rest = rest.get(value.len() + 1..).unwrap_or_default();
+    }
+    event.unwrap_or_else(|| {
+        Cow::Borrowed(match kind {
+            "\"page\"" => Kind::Page.name(),
+            "\"screen\"" => Kind::Screen.name(),
+            other => other.trim_matches('"'),
+        })
+    })
+}
+
+fn bounded(text: &str, min: usize, max: usize) -> Result<(), Unwritable> {
+    if (min..=max).contains(&text.len()) { Ok(()) } else { Err(Unwritable) }
+}
+
+/// Appends `,"name":"text"` unless the text is empty.
+fn push_text(out: &mut Vec<u8>, name: &str, text: &str) {
+    if !text.is_empty() {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        push_string(out, text);
+    }
+}
+
+/// Appends `,"name":{…}` unless the object is empty.
+fn push_object(out: &mut Vec<u8>, name: &str, object: &Object<'_>) -> Result<(), Unwritable> {
+    let start = out.len();
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":{");
+    let inner = out.len();
+    push_members(out, object)?;
+    if out.len() == inner {
+        out.truncate(start);
+    } else {
+        out.push(b'}');
+    }
+    Ok(())
+}
+
+/// Appends what differs from the other events.
+fn push_options(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    user_id: &str,
+    options: &Options<'_>,
+) -> Result<(), Unwritable> {
+    if let Some(Subject { user_id: own, anonymous_id }) = options.subject {
+        let user_id = if user_id.is_empty() { own } else { user_id };
+        bounded(user_id, 0, ID_BYTES_MAX)?;
+        bounded(anonymous_id, 0, ID_BYTES_MAX)?;
+        if user_id.is_empty() && anonymous_id.is_empty() {
+            return Err(Unwritable);
+        }
+        let device = if kind == Kind::Alias { "previousId" } else { "anonymousId" };
+        push_text(out, device, anonymous_id);
+        push_text(out, "userId", user_id);
+    }
+    push_object(out, "context", &options.context)
+}
