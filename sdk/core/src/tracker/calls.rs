@@ -276,10 +276,7 @@ impl Tracker {
     /// The number of what this event shares with its neighbours.
     fn head(&mut self, call: &Call) -> u32 {
         let place = usize::from(call.own);
-        if !call.own
-            && call.kind.is_activity()
-            && self.identity.session.touch(&self.config, call.at)
-        {
+        if !call.own && self.identity.session.touch(&self.config, call.at) {
             self.current[0] = None;
         }
         if let Some(Some(number)) = self.current.get(place) {
