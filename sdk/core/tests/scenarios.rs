@@ -2,6 +2,8 @@
 //! language that is bound runs the same files; what they may say stands in the README beside them.
 //!
 //! With `SILLAGE_BLESS=1` the actions are written anew (the claims never are), to be read as a diff.
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failure")]
+
 use sdk_core::{
     Action, Choice, Config, DeviceMillis, Input, Key, Lifecycle, MonoMillis, Notice, Now, Object,
     Options, Outcome, PrivacySignal, Restored, SendId, Subject, Tracker, Way,
@@ -16,6 +18,10 @@ fn scenarios() -> PathBuf {
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "whether to write the fixtures anew is said at the call"
+)]
 fn every_scenario_gives_exactly_its_actions() {
     let bless = std::env::var_os("SILLAGE_BLESS").is_some();
     let mut files: Vec<PathBuf> = std::fs::read_dir(scenarios())
