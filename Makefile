@@ -43,3 +43,5 @@ fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly 
 	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz
 	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none rules -- -max_total_time=600 -max_len=600
 	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none states -- -max_total_time=600
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none sdk_json -- -max_total_time=600 -max_len=400
+	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none sdk_tracker -- -max_total_time=600 -max_len=4000

@@ -4,6 +4,8 @@ mod reader;
 mod writer;
 
 pub use reader::{Malformed, Reader, is_object};
-pub use writer::{push_float, push_i64, push_string, push_u64};
+#[cfg(feature = "fields")]
+pub use writer::push_float;
+pub use writer::{push_i64, push_string, push_u64};
 
 pub(crate) use writer::{Unwritable, push_members};

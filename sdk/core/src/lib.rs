@@ -47,4 +47,6 @@ pub use input::{Choice, Input, Lifecycle, Options, Outcome, Restored, Subject};
 pub use notice::{DropReason, Notice};
 pub use time::{DeviceMillis, MonoMillis, Now};
 pub use tracker::{Ledger, Tracker};
-pub use value::{Object, Value};
+pub use value::Object;
+#[cfg(feature = "fields")]
+pub use value::Value;

@@ -44,6 +44,12 @@ impl Random {
         bits / 9_007_199_254_740_992.0
     }
 
+    /// 16 random characters.
+    pub(crate) fn word(&mut self) -> String {
+        let bytes = self.next().to_be_bytes();
+        bytes.iter().flat_map(|byte| hex(*byte)).map(char::from).collect()
+    }
+
     /// A random UUID (RFC 9562, version 4).
     pub(crate) fn uuid(&mut self) -> Uuid {
         Uuid::of(u128::from(self.next()) << 64 | u128::from(self.next()), 4)
@@ -64,15 +70,13 @@ impl Uuid {
 
     /// Its 36 characters.
     pub(crate) fn text(self) -> [u8; 36] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut out = [b'-'; 36];
         let mut at = 0;
         for (index, byte) in self.0.iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
                 at += 1;
             }
-            out[at] = HEX[usize::from(byte >> 4)];
-            out[at + 1] = HEX[usize::from(byte & 15)];
+            [out[at], out[at + 1]] = hex(*byte);
             at += 2;
         }
         out
@@ -81,6 +85,12 @@ impl Uuid {
     pub(crate) fn to_text(self) -> String {
         self.text().iter().map(|&byte| char::from(byte)).collect()
     }
+}
+
+/// The two digits of a byte.
+pub(crate) fn hex(byte: u8) -> [u8; 2] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)])
 }
 
 /// Mints message ids: UUIDs of version 7, which sort by time.

@@ -77,16 +77,16 @@ fn settled(answer: Option<Answer>, batch_id: &str, events: usize) -> Option<Verd
         batch_id: echo,
         accepted,
         duplicates,
-        mut rejected,
+        rejected,
         received_at,
         segments,
         ..
     } = answer?;
-    rejected.sort();
-    rejected.dedup_by_key(|(index, _)| *index);
     let judged = accepted.checked_add(duplicates)?.checked_add(rejected.len() as u64)?;
+    // A collector lists them in order, each once.
+    let ordered = rejected.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
     let inside = rejected.last().is_none_or(|(index, _)| *index < events);
-    let ours = success && echo == batch_id && judged == events as u64 && inside;
+    let ours = success && echo == batch_id && judged == events as u64 && ordered && inside;
     ours.then_some(Verdict::Settled(Settled { rejected, received_at, segments }))
 }
 
@@ -128,13 +128,17 @@ impl Answer {
                         Ok(())
                     })?,
                     "receivedAt" => {
-                        answer.received_at = sillage_wire::parse_time_ms(&value.string()?);
+                        answer.received_at = sillage_wire::parse_own_time_ms(&value.string()?);
                     }
                     "segments" => {
-                        let mut segments = Vec::new();
-                        value.list(|item| item.string().map(|key| segments.push(key)))?;
-                        segments.sort();
-                        segments.dedup();
+                        let mut segments: Vec<String> = Vec::new();
+                        value.list(|item| {
+                            let key = item.string()?;
+                            if let Err(at) = segments.binary_search(&key) {
+                                segments.insert(at, key);
+                            }
+                            Ok(())
+                        })?;
                         answer.segments = Some(segments);
                     }
                     _ => drop(value.value()?),

@@ -36,6 +36,13 @@ pub fn parse_time_ms(text: &str) -> Option<i64> {
     (FIRST_MS..=LAST_MS).contains(&ms).then_some(ms)
 }
 
+/// Reads exactly what [`format_time_ms`] writes, and nothing else: all that a device needs, at a
+/// tenth of the code.
+#[must_use]
+pub fn parse_own_time_ms(text: &str) -> Option<i64> {
+    text.as_bytes().try_into().ok().and_then(usual_ms)
+}
+
 /// Reads `2026-11-22T10:00:00.123Z`, which is how JavaScript writes every moment; `None` means that
 /// another form has to be tried. It exists because it takes a third of the time.
 #[inline(always)]

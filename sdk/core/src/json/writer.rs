@@ -1,13 +1,20 @@
 //! JSON text, written into a buffer that is reused.
-use super::{Reader, is_object};
-use crate::value::{Object, Value};
+#[cfg(feature = "fields")]
+use super::Reader;
+use super::is_object;
+use crate::random::hex;
+use crate::value::Object;
+#[cfg(feature = "fields")]
+use crate::value::Value;
 use alloc::vec::Vec;
+#[cfg(feature = "fields")]
 use core::fmt::Write;
 
 /// Something given as JSON is none, or values nest too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unwritable;
 
+#[cfg(feature = "fields")]
 /// Maps and lists of a caller that may lie in one another; collectors take 8.
 const DEPTH_MAX: u32 = 8;
 
@@ -26,8 +33,7 @@ pub fn push_string(out: &mut Vec<u8>, text: &str) {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
             _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let [high, low] = [byte >> 4, byte & 15].map(|n| HEX[usize::from(n)]);
+                let [high, low] = hex(byte);
                 out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
@@ -60,6 +66,7 @@ pub fn push_i64(out: &mut Vec<u8>, number: i64) {
     push_u64(out, number.unsigned_abs());
 }
 
+#[cfg(feature = "fields")]
 /// Appends a number as the shortest text that reads back as the same bits; what is none as null.
 pub fn push_float(out: &mut Vec<u8>, number: f64) {
     struct Bytes<'a>(&'a mut Vec<u8>);
@@ -80,6 +87,7 @@ pub fn push_float(out: &mut Vec<u8>, number: f64) {
 pub(crate) fn push_members(out: &mut Vec<u8>, object: &Object<'_>) -> Result<(), Unwritable> {
     match object {
         Object::None => Ok(()),
+        #[cfg(feature = "fields")]
         Object::Fields(fields) => push_fields(out, fields, DEPTH_MAX),
         Object::Json(text) => {
             if !is_object(text) {
@@ -92,6 +100,7 @@ pub(crate) fn push_members(out: &mut Vec<u8>, object: &Object<'_>) -> Result<(),
     }
 }
 
+#[cfg(feature = "fields")]
 fn push_fields(
     out: &mut Vec<u8>,
     fields: &[(&str, Value<'_>)],
@@ -108,6 +117,7 @@ fn push_fields(
     Ok(())
 }
 
+#[cfg(feature = "fields")]
 fn push_value(out: &mut Vec<u8>, value: &Value<'_>, depth: u32) -> Result<(), Unwritable> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),

@@ -10,7 +10,6 @@ use crate::limits::{
 use crate::notice::{DropReason, Notice};
 use crate::reply::{Settled, Verdict, judge};
 use crate::time::MonoMillis;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -189,7 +188,7 @@ impl Tracker {
                 event.in_flight = true;
             }
         }
-        let batch_id = format!("{:016x}", self.random.next());
+        let batch_id = self.random.word();
         let sent = self.clock.steady(self.now);
         let body = self.body(&batch_id, sent, &seqs);
         let link = &mut self.link;

@@ -10,13 +10,15 @@ use crate::limits::ID_BYTES_MAX;
 use crate::notice::{DropReason, Notice};
 use crate::ranges::Ranges;
 use crate::state::{SEQ_MAX, State};
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Events that a process may lose unwritten: far more than are created between two units.
 const UNWRITTEN_MAX: u64 = 1 << 24;
+
+/// Records of events, by ascending number.
+type Stored = Vec<(u64, Arc<[u8]>)>;
 
 /// How the tracker stands to its storage.
 #[derive(Debug, Default)]
@@ -62,14 +64,18 @@ impl Tracker {
             return;
         }
         let Restored { records, witness, anonymous_id } = restored;
-        let mut events = BTreeMap::new();
+        let mut events = Stored::new();
         let mut state = None;
         for (key, record) in records {
             match key {
                 Key::State => state = State::decode(&record),
                 Key::Segments => self.segments = read_segments(&record).unwrap_or_default(),
                 Key::Head(number) => self.heads.restore(number, &record),
-                Key::Event(seq) if seq < SEQ_MAX => drop(events.insert(seq, record)),
+                Key::Event(seq) if seq < SEQ_MAX => {
+                    // Hosts mostly list them in order.
+                    let at = events.partition_point(|(known, _)| *known < seq);
+                    events.insert(at, (seq, record));
+                }
                 Key::Event(_) => {}
             }
         }
@@ -122,9 +128,9 @@ impl Tracker {
     }
 
     /// Queues the events that the state says are pending, and counts those that are not there.
-    fn restore_events(&mut self, events: BTreeMap<u64, Arc<[u8]>>, pending: &Ranges, witness: u64) {
+    fn restore_events(&mut self, events: Stored, pending: &Ranges, witness: u64) {
         let stated = self.counts.created;
-        let last = events.keys().next_back().copied().unwrap_or_default();
+        let last = events.last().map_or(0, |(seq, _)| *seq);
         let stored = stated.max(last);
         // A witness far beyond was not kept by a tracker.
         let witness = if witness - stored.min(witness) <= UNWRITTEN_MAX { witness } else { 0 };
@@ -163,7 +169,7 @@ impl Tracker {
 
     /// Without a state nobody knows what became of the events of an earlier life. What is there is
     /// taken as events of a new installation; their ids keep them from counting twice.
-    fn adopt_events(&mut self, events: BTreeMap<u64, Arc<[u8]>>) {
+    fn adopt_events(&mut self, events: Stored) {
         for (old, record) in events {
             self.actions.push_back(Action::Forget { key: Key::Event(old) });
             let head = EventHead::read(&record).filter(|head| self.heads.find(head.head).is_some());
