@@ -11,10 +11,10 @@ pub struct Config {
     /// are left soon; native 30 000: radios are woken rarely.
     pub batch_age_ms: u64,
     /// No batch holds more events, however many wait. 500: a backlog of 10 000 is 20 requests, and
-    /// a verdict on each still fits the 64 KiB that are read of an answer.
+    /// a refusal of each still fits what is read of an answer.
     pub batch_events_max: usize,
-    /// No batch is longer, in bytes before compression; a single event may be. 475 000 stays under
-    /// the 500 KB of Segment's collectors.
+    /// The events of a batch take no more, in bytes before compression; a single one may. 475 000
+    /// stays, with what a batch says of itself, under the 500 KB of Segment's collectors.
     pub batch_bytes_max: usize,
     /// Events that may be queued. 10 000.
     pub queue_events_max: usize,

@@ -5,7 +5,8 @@ use crate::batch::{self, Envelope};
 use crate::event::Queued;
 use crate::input::Outcome;
 use crate::limits::{
-    FLIGHT_MAX_MS, REPORT_WAIT_MS, RETRY_BACKGROUND_MAX_MS, RETRY_BASE_MS, RETRY_FOREGROUND_MAX_MS,
+    FLIGHT_MAX_MS, HOLD_MS, REPLY_BYTES_MAX, REPORT_WAIT_MS, RETRY_BACKGROUND_MAX_MS,
+    RETRY_BASE_MS, RETRY_FOREGROUND_MAX_MS,
 };
 use crate::notice::{DropReason, Notice};
 use crate::reply::{Settled, Verdict, judge};
@@ -251,9 +252,16 @@ impl Tracker {
     /// Takes an answer.
     pub(super) fn replied(&mut self, send: SendId, outcome: &Outcome<'_>) {
         let Some(at) = self.link.flights.iter().position(|flight| flight.id == send) else {
-            return;
+            return self.replied_late(outcome);
         };
         let flight = self.link.flights.swap_remove(at);
+        if let Outcome::Answer { body, .. } = outcome
+            && body.len() >= REPLY_BYTES_MAX
+            && flight.seqs.len() > 1
+        {
+            // Cut, for all we know: fewer events are answered in fewer words.
+            self.link.split = Some(flight.seqs.len() / 2);
+        }
         match judge(outcome, &flight.batch_id, flight.seqs.len()) {
             Verdict::Settled(settled) => self.settled(&flight, settled),
             Verdict::Split(reason) => self.split(&flight, reason),
@@ -265,10 +273,8 @@ impl Tracker {
                 self.again(&flight, after_ms, true);
             }
             Verdict::Hold { for_ms, status } => {
-                let until = self.now.mono.0.saturating_add(for_ms);
-                let foreign = for_ms != crate::limits::HOLD_MS;
-                self.link.held = Some(Hold { until, foreign });
-                self.land(&flight, foreign);
+                self.hold(for_ms);
+                self.land(&flight, for_ms != HOLD_MS);
                 self.actions.push_back(Action::Notice(Notice::Held { status }));
             }
             Verdict::Stop => {
@@ -276,6 +282,24 @@ impl Tracker {
                 self.land(&flight, true);
                 self.actions.push_back(Action::Notice(Notice::Stopped));
             }
+        }
+    }
+
+    /// Takes the answer to a batch that counts as lost already. What it says of the events will be
+    /// said again; what it says of the collector counts now.
+    fn replied_late(&mut self, outcome: &Outcome<'_>) {
+        match judge(outcome, "", 0) {
+            Verdict::Again { after_ms: Some(after), .. } => self.wait_for_collector(after),
+            Verdict::Hold { for_ms, .. } => self.hold(for_ms),
+            _ => {}
+        }
+    }
+
+    /// Nothing is sent for so long, or for as long as is held already.
+    fn hold(&mut self, for_ms: u64) {
+        let until = self.now.mono.0.saturating_add(for_ms);
+        if self.link.held.is_none_or(|held| held.until <= until) {
+            self.link.held = Some(Hold { until, foreign: for_ms != HOLD_MS });
         }
     }
 
@@ -307,7 +331,8 @@ impl Tracker {
         link.told = link.told.max(flight.given_up);
         link.report_at = None;
         link.failures = 0;
-        (link.retry_at, link.not_before, link.held) = (0, 0, None);
+        // What another answer asked for meanwhile still counts.
+        link.forgive();
         let whole = self.config.batch_events_max;
         link.split = link.split.map(|split| split.saturating_mul(2)).filter(|split| *split < whole);
         self.storage.touch();
@@ -363,10 +388,15 @@ impl Tracker {
         link.failures = link.failures.saturating_add(1);
         link.retry_at = now.saturating_add(self.random.up_to(bound));
         if let Some(after) = after_ms {
-            // Devices that were turned away together are not to come back together.
-            let spread = self.random.up_to(after / 10);
-            link.not_before = link.not_before.max(now.saturating_add(after).saturating_add(spread));
+            self.wait_for_collector(after);
         }
+    }
+
+    fn wait_for_collector(&mut self, after: u64) {
+        // Devices that were turned away together are not to come back together.
+        let spread = self.random.up_to(after / 10);
+        let until = self.now.mono.0.saturating_add(after).saturating_add(spread);
+        self.link.not_before = self.link.not_before.max(until);
     }
 
     /// Gives up waiting for answers that no host can bring any more.
