@@ -106,3 +106,22 @@ impl DropReason {
         }
     }
 }
+
+/// Drops that the app has not been told of: one number a reason, however many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Drops([u32; DropReason::ALL.len()]);
+
+impl Drops {
+    pub(crate) fn note(&mut self, reason: DropReason, count: u32) {
+        let index = DropReason::ALL.iter().position(|known| *known == reason);
+        if let Some(sum) = index.and_then(|index| self.0.get_mut(index)) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Notice> {
+        let index = self.0.iter().position(|count| *count > 0)?;
+        let count = self.0.get_mut(index).map(core::mem::take)?;
+        DropReason::ALL.get(index).map(|reason| Notice::Dropped { reason: *reason, count })
+    }
+}

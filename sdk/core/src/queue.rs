@@ -30,6 +30,13 @@ impl Queue {
         }
     }
 
+    /// The event with the lowest number above `seq`.
+    pub(crate) fn after(&self, seq: u64) -> Option<&Queued> {
+        let next = |lane: &VecDeque<Queued>| lane.partition_point(|event| event.seq <= seq);
+        let nexts = self.lanes.iter().filter_map(|lane| lane.get(next(lane)));
+        nexts.min_by_key(|event| event.seq)
+    }
+
     /// All events by ascending number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
         let [low, normal, high] = &self.lanes;
@@ -100,6 +107,8 @@ mod tests {
             queue.push(event(seq, priority));
         }
         assert_eq!(numbers(&queue), [1, 2, 3, 4]);
+        assert_eq!(queue.after(1).map(|event| event.seq), Some(2));
+        assert!(queue.after(4).is_none());
         assert_eq!(queue.take(3).unwrap().seq, 3);
         assert!(queue.take(3).is_none());
         assert_eq!((numbers(&queue), queue.bytes()), (vec![1, 2, 4], 3 * 34));

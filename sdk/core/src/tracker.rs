@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::consent::Consent;
 use crate::counts::Counts;
 use crate::heads::Heads;
+use crate::notice::Drops;
 use crate::queue::Queue;
 use crate::random::{MessageIds, Random, Uuid};
 use crate::session::Session;
@@ -47,6 +48,7 @@ pub struct Tracker {
     link: Link,
     storage: Storage,
     segments: Vec<String>,
+    drops: Drops,
     actions: VecDeque<Action>,
     /// Where events are written before their length is known.
     scratch: Vec<u8>,
@@ -128,6 +130,7 @@ impl Tracker {
             link: Link::default(),
             storage: Storage::default(),
             segments: Vec::new(),
+            drops: Drops::default(),
             actions: VecDeque::new(),
             scratch: Vec::new(),
             random,
@@ -177,8 +180,13 @@ impl Tracker {
             return Some(action);
         }
         self.expire_events();
+        if let Some(action) = self.actions.pop_front().or_else(|| self.store_event()) {
+            return Some(action);
+        }
         self.settle_storage();
-        self.actions.pop_front().or_else(|| self.send()).or_else(|| self.wake())
+        let dropped = |tracker: &mut Self| tracker.drops.take().map(Action::Notice);
+        let next = self.actions.pop_front().or_else(|| dropped(self));
+        next.or_else(|| self.send()).or_else(|| self.wake())
     }
 
     /// The device's own id; empty until storage has been restored.

@@ -5,7 +5,7 @@ use crate::consent::Gate;
 use crate::event::{EventHead, Priority, Queued, members};
 use crate::json::{Reader, Unwritable, push_members, push_string};
 use crate::limits::{EVENT_BYTES_MAX, EVENT_FRAME_BYTES, EVENT_NAME_BYTES_MAX, ID_BYTES_MAX};
-use crate::notice::{DropReason, Notice};
+use crate::notice::DropReason;
 use crate::random::{Random, Uuid};
 use crate::value::Object;
 use crate::{Input, Key, Now, Options, Subject};
@@ -315,24 +315,13 @@ impl Tracker {
         }
         self.counts.created += 1;
         self.storage.start();
-        self.store_head(head);
+        if let Some(shared) = self.heads.find_mut(head) {
+            shared.events += 1;
+        }
         let seq = self.counts.created;
-        self.actions
-            .push_back(Action::Persist { key: Key::Event(seq), value: Arc::clone(&record) });
         let (boot, since) = (self.identity.boot, Some(self.now.mono.0));
         let (in_flight, tried) = (false, false);
         self.queue.push(Queued { seq, head, boot, at, priority, since, in_flight, tried, record });
-    }
-
-    fn store_head(&mut self, number: u32) {
-        if let Some(head) = self.heads.find_mut(number) {
-            head.events += 1;
-            if !head.stored {
-                head.stored = true;
-                let value = Arc::from(head.encode());
-                self.actions.push_back(Action::Persist { key: Key::Head(number), value });
-            }
-        }
     }
 
     fn wait_for_consent(&mut self, event: Waiting) {
@@ -404,7 +393,11 @@ impl Tracker {
 
     /// Forgets an event that has left the queue.
     pub(super) fn gone(&mut self, event: &Queued) {
-        self.actions.push_back(Action::Forget { key: Key::Event(event.seq) });
+        // Until it has been polled, nobody has stored it; so what is polled is bounded by the queue,
+        // however long a host does not come.
+        if event.seq <= self.storage.polled {
+            self.actions.push_back(Action::Forget { key: Key::Event(event.seq) });
+        }
         if let Some(head) = self.heads.find_mut(event.head) {
             head.events -= 1;
         }
@@ -422,14 +415,7 @@ impl Tracker {
         self.counts.drop(reason, tried, count.into());
         self.storage.touch();
         self.report_later();
-        if let Some(Action::Notice(Notice::Dropped { reason: last, count: sum })) =
-            self.actions.back_mut()
-            && *last == reason
-        {
-            *sum += count;
-            return;
-        }
-        self.actions.push_back(Action::Notice(Notice::Dropped { reason, count }));
+        self.drops.note(reason, count);
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Storage {
     storing: bool,
     /// The state has changed since it was last stored.
     dirty: bool,
+    /// The highest number of an event that the host was asked to store.
+    pub(super) polled: u64,
     /// What earlier boots knew of their clocks.
     bounds: Vec<(u32, Bound)>,
     scratch: Vec<u8>,
@@ -135,6 +137,7 @@ impl Tracker {
         // A witness far beyond was not kept by a tracker.
         let witness = if witness - stored.min(witness) <= UNWRITTEN_MAX { witness } else { 0 };
         self.counts.created = stored.max(witness);
+        self.storage.polled = self.counts.created;
         let (mut found, mut later) = (0, 0);
         for (seq, record) in events {
             let expected = seq > stated || pending.contains(seq);
@@ -183,10 +186,24 @@ impl Tracker {
             self.counts.created += 1;
             self.storage.start();
             let seq = self.counts.created;
-            let value = Arc::clone(&record);
-            self.actions.push_back(Action::Persist { key: Key::Event(seq), value });
             self.requeue(seq, &head, record);
         }
+    }
+
+    /// The next event that the host has not been asked to store, after what it shares.
+    pub(super) fn store_event(&mut self) -> Option<Action> {
+        let event = self.queue.after(self.storage.polled)?;
+        if let Some(head) = self.heads.find_mut(event.head)
+            && !head.stored
+        {
+            head.stored = true;
+            return Some(Action::Persist {
+                key: Key::Head(event.head),
+                value: Arc::from(head.encode()),
+            });
+        }
+        self.storage.polled = event.seq;
+        Some(Action::Persist { key: Key::Event(event.seq), value: Arc::clone(&event.record) })
     }
 
     /// Ends a turn: what is stored is true of what is queued.
