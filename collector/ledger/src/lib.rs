@@ -6,7 +6,7 @@
 //!
 //! - [`Report`] is what a batch adds, as the log keeps it.
 //! - [`Row`] folds reports in any order and any number of times.
-//! - [`Balance`] is what a row comes to, and [`Total`] the sum of balances.
+//! - [`Balance`] is what a row comes to, and [`Total`] the sum of balances of a [`Source`].
 //!
 //! No clock, no table and no I/O here: who keeps rows, and when one is forgotten, is decided elsewhere.
 #![cfg_attr(not(test), no_std)]
@@ -19,6 +19,7 @@ mod counts;
 pub mod limits;
 mod report;
 mod row;
+mod source;
 #[cfg(test)]
 mod tests;
 mod total;
@@ -27,4 +28,5 @@ pub use balance::Balance;
 pub use counts::Counts;
 pub use report::{Counted, Report, Tally, Told};
 pub use row::Row;
+pub use source::Source;
 pub use total::Total;
