@@ -29,4 +29,4 @@ pub use counts::Counts;
 pub use report::{Counted, Report, Tally, Told};
 pub use row::Row;
 pub use source::Source;
-pub use total::Total;
+pub use total::{Sums, Total};
