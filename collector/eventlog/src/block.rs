@@ -298,8 +298,7 @@ mod tests {
         assert!(bytes.len() <= bytes_of(&append));
         let block = Block::parse(Seed::from_salt(9), 64, &bytes).unwrap();
         assert_eq!((block.durable, block.received, block.shared), (32, -5, &b"shared"[..]));
-        let records: Vec<_> =
-            block.records().map(|r| (r.partition.0, r.leads, r.body)).collect();
+        let records: Vec<_> = block.records().map(|r| (r.partition.0, r.leads, r.body)).collect();
         assert_eq!(records, [(1, false, &b""[..]), (3, false, b"4")]);
     }
 

@@ -245,11 +245,7 @@ impl<L: EventLog> Ingest<L> {
     }
 
     /// Makes a batch durable and says what became of it.
-    async fn deliver(
-        &self,
-        judged: Judged,
-        held: &mut Held,
-    ) -> Result<Reply, Refused> {
+    async fn deliver(&self, judged: Judged, held: &mut Held) -> Result<Reply, Refused> {
         let Judged { project, admitted, echo, sent_at, told, asks, .. } = judged;
         let refuse = |refusal| Refused::of(project, refusal);
         let intake = self.intakes.get(project).ok_or_else(|| refuse(Refusal::InvalidKey))?;

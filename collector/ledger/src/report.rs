@@ -141,7 +141,11 @@ impl<'a> Report<'a> {
             }),
             _ => return Err(Corrupt("a report of an unknown kind")),
         };
-        if rest.is_empty() { Ok(report) } else { Err(Corrupt("a report has more bytes than it needs")) }
+        if rest.is_empty() {
+            Ok(report)
+        } else {
+            Err(Corrupt("a report has more bytes than it needs"))
+        }
     }
 }
 

@@ -51,7 +51,11 @@ fn every_event_has_one_fate() {
     let cases: &[(&str, &[(Told<'static>, Tally)], (u64, u64, u64, u64))] = &[
         ("all came", &[(told(5, 0, 5), new(5))], (0, 0, 0, 0)),
         ("some wait", &[(told(9, 0, 5), new(5))], (4, 0, 0, 0)),
-        ("the answer was lost", &[(told(5, 0, 5), new(5)), (told(5, 0, 5), again(5))], (0, 0, 0, 0)),
+        (
+            "the answer was lost",
+            &[(told(5, 0, 5), new(5)), (told(5, 0, 5), again(5))],
+            (0, 0, 0, 0),
+        ),
         ("given up unsent", &[(dropped(told(9, 0, 5), 4), new(5))], (0, 0, 0, 0)),
         ("refused, not known yet", &[(refused(told(5, 0, 5), 2), new(3))], (0, 0, 0, 0)),
         (
@@ -65,13 +69,21 @@ fn every_event_has_one_fate() {
             (0, 0, 5, 0),
         ),
         ("given up, and it had not", &[(unsure(told(6, 0, 1), 5), new(1))], (0, 0, 0, 0)),
-        ("acknowledged and gone", &[(told(5, 0, 5), new(2)), (told(8, 5, 3), new(3))], (0, 3, 0, 0)),
+        (
+            "acknowledged and gone",
+            &[(told(5, 0, 5), new(2)), (told(8, 5, 3), new(3))],
+            (0, 3, 0, 0),
+        ),
         (
             "gone while some are unsure",
             &[(told(5, 0, 5), new(2)), (unsure(told(9, 5, 3), 1), new(3))],
             (0, 3, 0, 0),
         ),
-        ("a backup on two devices", &[(told(5, 0, 5), new(5)), (told(5, 0, 5), new(4))], (0, 0, 0, 4)),
+        (
+            "a backup on two devices",
+            &[(told(5, 0, 5), new(5)), (told(5, 0, 5), new(4))],
+            (0, 0, 0, 4),
+        ),
         ("only a report", &[(dropped(told(7, 0, 0), 7), new(0))], (0, 0, 0, 0)),
         ("nothing sent", &[(told(3, 0, 0), new(0))], (3, 0, 0, 0)),
         ("a liar", &[(dropped(told(1, 0, 0), 9), new(0))], (0, 0, 0, 8)),
@@ -131,7 +143,8 @@ fn what_was_added_to_a_total_can_be_taken_away() {
 
 #[test]
 fn what_is_cut_short_or_foreign_is_refused() {
-    let told = Told { rejected: counts(&[("bad", 2)]), unsure: counts(&[("x", 1)]), ..told(9, 3, 4) };
+    let told =
+        Told { rejected: counts(&[("bad", 2)]), unsure: counts(&[("x", 1)]), ..told(9, 3, 4) };
     let mut bytes = Vec::new();
     told.encode(&mut bytes);
     assert!(Report::decode(&bytes).is_err(), "the log has not completed it");
@@ -158,7 +171,11 @@ enum Step {
     Drop(u8),
     /// The next so many events are tried, or else the batch that is open; the request arrives or
     /// not, and so does its answer.
-    Send { events: u8, arrives: bool, answered: bool },
+    Send {
+        events: u8,
+        arrives: bool,
+        answered: bool,
+    },
     /// The open batch is given up without an answer.
     GiveUp,
     /// A copy of an earlier request arrives.

@@ -7,11 +7,11 @@ use sillage_engine::Plan;
 use sillage_eventlog::{
     Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig,
 };
+use sillage_ledger::{Balance, Source, Total};
 use sillage_model::PARTITIONS_EMBEDDED;
 use sillage_store::{
     FjallStore, PersonStore, SegmentLabel, Shown, StoreError, StoreMeta, View, ViewConfig,
 };
-use sillage_ledger::{Balance, Source, Total};
 use sillage_worker::{LedgerHandle, Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

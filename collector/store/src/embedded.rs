@@ -127,7 +127,11 @@ impl PersonStore for FjallStore {
         let upserted: BTreeSet<(Partition, &str)> = if checkpoint.removals.is_empty() {
             BTreeSet::new()
         } else {
-            checkpoint.upserts.iter().map(|(partition, member, _)| (*partition, &**member)).collect()
+            checkpoint
+                .upserts
+                .iter()
+                .map(|(partition, member, _)| (*partition, &**member))
+                .collect()
         };
         for (partition, member) in &checkpoint.removals {
             // Within a batch the engine knows no order of two writes to one key.

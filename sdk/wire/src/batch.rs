@@ -105,13 +105,7 @@ pub fn decode_batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Batch<'a>, Bo
     if items.is_empty() && !reports {
         return Err(relative(Fault { code: Code::EmptyBatch, at: end }));
     }
-    Ok(Batch {
-        envelope,
-        text,
-        limits: *limits,
-        kind: None,
-        items,
-    })
+    Ok(Batch { envelope, text, limits: *limits, kind: None, items })
 }
 
 /// Walks a body that is one event itself, as on the paths named after a type. `kind` is what the

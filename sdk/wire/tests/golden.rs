@@ -117,7 +117,9 @@ fn a_batch_of_no_events_is_a_report_if_it_says_whose() {
     let sillage = report.envelope.sillage.unwrap();
     assert_eq!((&*sillage.install, sillage.seq), ("i", Some(9)));
     assert_eq!(sillage.dropped, [("storage_full".into(), 4)]);
-    for nobody in [r#"{"batch":[],"sillage":{"seq":9}}"#, r#"{"batch":[],"sillage":{"install":""}}"#] {
+    for nobody in
+        [r#"{"batch":[],"sillage":{"seq":9}}"#, r#"{"batch":[],"sillage":{"install":""}}"#]
+    {
         let refused = decode_batch(nobody.as_bytes(), &limits).unwrap_err();
         assert_eq!((refused.code.as_str(), refused.offset), ("empty_batch", 10), "{nobody}");
     }

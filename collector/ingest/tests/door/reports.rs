@@ -52,7 +52,12 @@ async fn an_installation_may_report_without_events() {
     assert_eq!((&verdict["batchId"], &verdict["rejected"]), (&json!("b-7"), &json!([])));
     let [(subject, told)] = &rig.reports()[..] else { panic!("{:?}", rig.reports()) };
     assert_eq!(subject, "i:in-1");
-    assert!(told.ends_with("created 5 acknowledged 1 rejected dropped storage_lost=4 unsure batch 0 new 0 again 0"), "{told}");
+    assert!(
+        told.ends_with(
+            "created 5 acknowledged 1 rejected dropped storage_lost=4 unsure batch 0 new 0 again 0"
+        ),
+        "{told}"
+    );
     let nobody = rig.send(post("/v1/batch", r#"{"batch":[],"sillage":{"seq":5}}"#)).await;
     assert_eq!((nobody.status.as_u16(), nobody.code().as_str()), (400, "empty_batch"));
 }
@@ -68,7 +73,10 @@ async fn a_refusal_says_whose_batch_it_answers_once_that_is_known() {
     assert!(told.contains("batch 2 event_name_missing=2 new 0 again 0"), "{told}");
     let other_key = of_install(&[track("m")], r#""seq":2"#).replacen('{', r#"{"writeKey":"x","#, 1);
     let answer = rig.send(post("/v1/batch", other_key)).await;
-    assert_eq!((answer.code().as_str(), &answer.json()["batchId"]), ("key_mismatch", &json!("b-7")));
+    assert_eq!(
+        (answer.code().as_str(), &answer.json()["batchId"]),
+        ("key_mismatch", &json!("b-7"))
+    );
     let unreadable = rig.send(post("/v1/batch", "{")).await;
     assert_eq!(unreadable.json().get("receivedAt"), None);
     rig.ingest.drain();
@@ -119,7 +127,10 @@ async fn an_installation_is_not_named_where_nobody_consented() {
     rig.ingest.write_counts().await;
     let counted = "sillage-web/0.1.0 received 0 duplicates 0 rejected consent_denied=1 dropped";
     assert_eq!(rig.reports(), [("s:sillage-web/0.1.0".to_owned(), counted.to_owned())]);
-    assert!(!crate::facts::written(rig.dir.path(), b"in-1"), "not even the installation is on disk");
+    assert!(
+        !crate::facts::written(rig.dir.path(), b"in-1"),
+        "not even the installation is on disk"
+    );
     let given = track("m-2").replace('}', consent);
     rig.batch(&of_install(&[track("m-3"), given], r#""seq":3"#)).await;
     let (subject, told) = rig.reports().pop().unwrap();
@@ -154,7 +165,10 @@ async fn an_installation_is_told_the_segments_of_its_one_device() {
     let without = [
         ("no installation", body.replace("install", "instal")),
         ("no device", body.replace(r#""anonymousId":"d","context""#, r#""context""#)),
-        ("an unknown device", body.replace(r#""anonymousId":"d","context""#, r#""anonymousId":"e","context""#)),
+        (
+            "an unknown device",
+            body.replace(r#""anonymousId":"d","context""#, r#""anonymousId":"e","context""#),
+        ),
     ];
     for (what, body) in without {
         assert_eq!(rig.batch(&body).await.get("segments"), None, "{what}: {body}");

@@ -90,11 +90,8 @@ pub(crate) fn ledger(reading: &Reading<'_>) -> Result<Vec<u8>, Problem> {
     let (source, balance) = project.ledger.install(&id).ok_or_else(Problem::install_unknown)?;
     let mut total = Total::default();
     total.add(&balance);
-    let line = Line {
-        source: &source.name,
-        version: &source.version,
-        numbers: Numbers::of(&total),
-    };
+    let line =
+        Line { source: &source.name, version: &source.version, numbers: Numbers::of(&total) };
     let as_of = rfc3339_ms(now);
     Ok(to_json(&Install { project: &project.name, as_of, install: &id, line }))
 }

@@ -35,8 +35,16 @@ fn stored(config: &Config, chosen: &ProjectConfig) -> anyhow::Result<Value> {
 }
 
 const HEADS: [&str; 10] = [
-    "source", "version", "installs", "created", "received", "duplicates", "rejected", "dropped",
-    "pending", "lost",
+    "source",
+    "version",
+    "installs",
+    "created",
+    "received",
+    "duplicates",
+    "rejected",
+    "dropped",
+    "pending",
+    "lost",
 ];
 
 fn print(out: &mut impl Write, ledger: &Value) -> std::io::Result<()> {
@@ -93,7 +101,10 @@ fn explain(out: &mut impl Write, total: &Value) -> std::io::Result<()> {
         total["unsure"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
     if unsure > 0 {
         let arrived = count("unsure_arrived");
-        writeln!(out, "Of {unsure} events that devices gave up without an answer, {arrived} had arrived.")?;
+        writeln!(
+            out,
+            "Of {unsure} events that devices gave up without an answer, {arrived} had arrived."
+        )?;
     }
     match count("lost") {
         0 if total["lost"].is_null() => {}
