@@ -29,7 +29,12 @@ fn row(reports: &[(Told<'static>, Tally)]) -> Row {
 }
 
 /// `(pending, lost, unsure_arrived, surplus)`.
-fn outcome(row: &Row) -> (u64, u64, u64, u64) {
+type Outcome = (u64, u64, u64, u64);
+
+/// What an installation told, one batch after the other.
+type Story<'a> = &'a [(Told<'static>, Tally)];
+
+fn outcome(row: &Row) -> Outcome {
     let balance = row.balance();
     let not_arrived = balance.unsure.sum() - balance.unsure_arrived;
     let fates = balance.received + balance.rejected.sum() + balance.dropped.sum();
@@ -48,7 +53,7 @@ fn every_event_has_one_fate() {
     let refused = |told: Told<'static>, n| Told { last_rejected: counts(&[("bad", n)]), ..told };
     let rejected = |told: Told<'static>, n| Told { rejected: counts(&[("bad", n)]), ..told };
     let again = |duplicates| Tally { accepted: 0, duplicates };
-    let cases: &[(&str, &[(Told<'static>, Tally)], (u64, u64, u64, u64))] = &[
+    let cases: &[(&str, Story<'_>, Outcome)] = &[
         ("all came", &[(told(5, 0, 5), new(5))], (0, 0, 0, 0)),
         ("some wait", &[(told(9, 0, 5), new(5))], (4, 0, 0, 0)),
         (

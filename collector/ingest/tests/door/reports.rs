@@ -138,6 +138,24 @@ async fn an_installation_is_not_named_where_nobody_consented() {
     assert!(told.ends_with("batch 2 consent_denied=1 new 1 again 0"), "{told}");
 }
 
+#[tokio::test]
+async fn a_report_costs_less_than_an_event() {
+    let bytes = |body: String| async move {
+        let rig = Rig::new();
+        rig.batch(&body).await;
+        rig.log.end().0
+    };
+    let events: Vec<String> = (0..20).map(|n| track(&format!("message-{n}"))).collect();
+    let install = "0190a1b2-0000-7000-8000-000000000001";
+    let sillage = r#""seq":104300,"acknowledged":104270,"rejected":{"event_name_missing":2},
+        "dropped":{"queue_full":8}"#;
+    let with = of_install(&events, sillage).replace("in-1", install);
+    let without = with.replace("install", "instal");
+    let cost = bytes(with).await - bytes(without).await;
+    println!("a report costs {cost} bytes of log");
+    assert!((100..200).contains(&cost), "{cost}");
+}
+
 /// Knows of one device, once its batch is in the log.
 struct Oracle(Arc<MemoryLog>);
 

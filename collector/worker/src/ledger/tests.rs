@@ -220,6 +220,7 @@ fn a_row_is_small() {
     ledger.told(Partition(0), install, (&told, Tally::default()), ReceiptMillis(NOON));
     let entry = size_of::<Entry>() + size_of::<Box<str>>();
     let stored = ledger.state(Partition(0), install).expect("it was told").len();
+    println!("{entry} bytes and the id in memory, {stored} and the id in the store");
     assert!(entry + install.len() <= 240, "{entry} bytes and the id in memory");
     assert!(stored <= 40, "{stored} bytes and the id in the store");
 }
