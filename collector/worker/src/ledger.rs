@@ -107,6 +107,7 @@ impl Ledger {
     /// Folds one report.
     pub(crate) fn fold(&mut self, partition: Partition, fact: &Fact<'_>) -> Result<(), Corrupt> {
         let at = fact.received;
+        self.check(partition)?;
         self.sweep(partition, at);
         match (Report::decode(fact.props.as_bytes())?, fact.subject.strip_prefix(INSTALL)) {
             (Report::Told(told, tally), Some(install)) => {
@@ -119,6 +120,12 @@ impl Ledger {
             }
             _ => Err(Corrupt("a report about somebody else")),
         }
+    }
+
+    /// Everything below may index by a partition that passed this.
+    fn check(&self, partition: Partition) -> Result<(), Corrupt> {
+        let known = usize::from(partition.0) < self.parts.len();
+        if known { Ok(()) } else { Err(Corrupt("a partition that there is not")) }
     }
 
     fn told(
@@ -224,6 +231,7 @@ impl Ledger {
         install: &str,
         mut bytes: &[u8],
     ) -> Result<(), Corrupt> {
+        self.check(partition)?;
         let source = Source::decode(&mut bytes)?;
         let row = Row::decode(&mut bytes)?;
         let source = shared(&mut self.totals, source);
@@ -238,6 +246,7 @@ impl Ledger {
         partition: Partition,
         bytes: &[u8],
     ) -> Result<(), Corrupt> {
+        self.check(partition)?;
         let (swept, mut rest) =
             bytes.split_first_chunk().ok_or(Corrupt("a note of the ledger is cut short"))?;
         let part = &mut self.parts[usize::from(partition.0)];

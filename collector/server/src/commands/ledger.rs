@@ -89,22 +89,18 @@ fn cells(line: &Value) -> Vec<String> {
 
 /// The reasons, and what they mean.
 fn explain(out: &mut impl Write, total: &Value) -> std::io::Result<()> {
+    let count = |what: &str| total[what].as_u64().unwrap_or(0);
     for what in ["rejected", "dropped", "unsure"] {
         let counts = total[what].as_object().into_iter().flatten();
         let reasons: Vec<String> = counts.map(|(why, count)| format!("{why} {count}")).collect();
-        if !reasons.is_empty() {
-            writeln!(out, "{what}: {}", reasons.join(", "))?;
+        if reasons.is_empty() {
+            continue;
         }
-    }
-    let count = |what: &str| total[what].as_u64().unwrap_or(0);
-    let unsure: u64 =
-        total["unsure"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
-    if unsure > 0 {
-        let arrived = count("unsure_arrived");
-        writeln!(
-            out,
-            "Of {unsure} events that devices gave up without an answer, {arrived} had arrived."
-        )?;
+        let arrived = match what {
+            "unsure" => format!("; {} of these had arrived", count("unsure_arrived")),
+            _ => String::new(),
+        };
+        writeln!(out, "{what}: {}{arrived}", reasons.join(", "))?;
     }
     match count("lost") {
         0 if total["lost"].is_null() => {}
