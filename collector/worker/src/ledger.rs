@@ -7,7 +7,7 @@ use crate::limits::SWEEP_EVERY_MS;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard};
-use sillage_ledger::limits::{SILENCE_MS_MAX, SOURCES_MAX};
+use sillage_ledger::limits::{SILENCE_MS_MAX, SOURCES_MAX, UNKNOWN};
 use sillage_ledger::{Balance, Counted, Report, Row, Source, Tally, Told, Total};
 use sillage_model::{Corrupt, Fact, Partition, ReceiptMillis};
 use std::collections::BTreeMap;
@@ -146,7 +146,9 @@ impl Ledger {
         };
         total_of(&mut self.totals, &entry.source).take(&entry.row.balance());
         let is_new = entry.row.fold(told, tally, at);
-        if is_new && (&*entry.source.name, &*entry.source.version) != told.source {
+        // A report without events has no context to name its library in.
+        let is_named = told.source.0 != UNKNOWN;
+        if is_new && is_named && (&*entry.source.name, &*entry.source.version) != told.source {
             entry.source = shared(&mut self.totals, Source::new(told.source));
         }
         total_of(&mut self.totals, &entry.source).add(&entry.row.balance());

@@ -72,6 +72,8 @@ fn history() -> MemoryLog {
         tell(&log, &format!("late-{n}"), NOON + 100 * DAY, &told("2", 1, 0));
     }
     tell(&log, "in-2", NOON + 101 * DAY, &told("2", 20, 14));
+    let nameless = Told { source: ("", ""), ..told("", 20, 14) };
+    tell(&log, "in-2", NOON + 101 * DAY, &nameless);
     log
 }
 
