@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 endif
 endif
 bin := $(CARGO_TARGET_DIR)/release/sillage
-pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine
+pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine -p sillage-ledger
 
 .PHONY: run test lint pure build bench fuzz help
 

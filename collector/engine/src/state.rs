@@ -144,8 +144,8 @@ impl State {
                 self.tidy();
                 self.fold_features(plan, fact, touched);
             }
-            // These move histories between persons; the record sees to that.
-            FactKind::Linked | FactKind::Absorb => return,
+            // These move histories between persons, which the record sees to, or are about nobody.
+            FactKind::Linked | FactKind::Absorb | FactKind::Report => return,
         }
         self.first_seen = self.first_seen.min(fact.at.0);
         self.last_seen = self.last_seen.max(fact.at.0);

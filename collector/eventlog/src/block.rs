@@ -13,13 +13,14 @@
 //! | 24 | 8 | receipt time, ms |
 //! | 32 | 4 | bytes of the shared part |
 //! | 36 | 4 | count of records |
-//! | 40 | 24 each | id (16), partition (2), flags (2: bit 0 companion), bytes of the body (4) |
+//! | 40 | 24 each | id (16), partition (2), flags (2: bit 0 companion, bit 1 tally), bytes of the body (4) |
 //! | … | | the shared part, the bodies, zeros up to a multiple of 8 |
 //!
 //! # Operation
 //! The position makes a block valid in one place only. The durable position makes it a witness: a
 //! damaged block before it had been acknowledged, so it must not be cut off as a torn tail. The
 //! salt keeps foreign bytes (an old file, a payload that imitates a block) from passing.
+use crate::admission::{TALLY_BYTES, tally};
 use crate::{Append, AppendRecord, limits};
 use sillage_model::{EventId, Partition};
 
@@ -30,6 +31,7 @@ pub(crate) const FRAME_BYTES: usize = 8;
 pub(crate) const ALIGNMENT: u64 = 8;
 const RECORD_HEAD_BYTES: usize = 24;
 const COMPANION: u16 = 1;
+const TALLY: u16 = 2;
 
 /// Where checksums of one journal start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub(crate) fn bytes_of(append: &Append) -> usize {
     let bodies: usize = append.records.iter().map(body_bytes).sum();
     let heads = append.records.len().saturating_mul(RECORD_HEAD_BYTES);
     let all = HEAD_BYTES.saturating_add(heads).saturating_add(append.shared.len());
+    let all = all.saturating_add(append.tally.map_or(0, |_| TALLY_BYTES));
     all.saturating_add(bodies).next_multiple_of(8)
 }
 
@@ -81,18 +84,24 @@ pub(crate) fn encode(
     out.extend_from_slice(&stamp.received.to_le_bytes());
     out.extend_from_slice(&number(append.shared.len()).to_le_bytes());
     out.extend_from_slice(&number(kept).to_le_bytes());
-    for record in new_records(append, duplicates) {
+    for (index, record) in new_records(append, duplicates) {
+        let is_tally = append.tally == Some(index);
         let mut head = [0; RECORD_HEAD_BYTES];
         head[..16].copy_from_slice(&record.id.0.to_le_bytes());
         head[16..18].copy_from_slice(&record.partition.0.to_le_bytes());
-        let flags = if record.companion { COMPANION } else { 0 };
+        let companion = if record.companion { COMPANION } else { 0 };
+        let flags = if is_tally { TALLY } else { companion };
         head[18..20].copy_from_slice(&flags.to_le_bytes());
-        head[20..].copy_from_slice(&(record.body.1 - record.body.0).to_le_bytes());
+        let added = if is_tally { TALLY_BYTES } else { 0 };
+        head[20..].copy_from_slice(&number(body_bytes(record) + added).to_le_bytes());
         out.extend_from_slice(&head);
     }
     out.extend_from_slice(&append.shared);
-    for record in new_records(append, duplicates) {
+    for (index, record) in new_records(append, duplicates) {
         out.extend_from_slice(body_of(append, record));
+        if append.tally == Some(index) {
+            out.extend_from_slice(&tally(append, duplicates));
+        }
     }
     let padded = start + (out.len() - start).next_multiple_of(8);
     out.resize(padded, 0);
@@ -105,11 +114,11 @@ pub(crate) fn encode(
 fn new_records<'a>(
     append: &'a Append,
     duplicates: &'a [u32],
-) -> impl Iterator<Item = &'a AppendRecord> {
+) -> impl Iterator<Item = (u32, &'a AppendRecord)> {
     let mut duplicates = duplicates.iter().peekable();
     let kept = move |index: u32| duplicates.next_if(|&&d| d == index).is_none();
     let mut kept = kept;
-    (0u32..).zip(&append.records).filter(move |&(index, _)| kept(index)).map(|(_, record)| record)
+    (0u32..).zip(&append.records).filter(move |&(index, _)| kept(index))
 }
 
 fn body_of<'a>(append: &'a Append, record: &AppendRecord) -> &'a [u8] {
@@ -150,7 +159,8 @@ pub(crate) struct Block<'a> {
 pub(crate) struct Record<'a> {
     pub(crate) id: EventId,
     pub(crate) partition: Partition,
-    pub(crate) companion: bool,
+    /// Whether its id makes a later record a duplicate; not that of a companion or a tally.
+    pub(crate) leads: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -208,8 +218,8 @@ impl<'a> Block<'a> {
         self.heads_parsed().map(move |head| {
             let (body, rest) = bodies.split_at(head.body_bytes);
             bodies = rest;
-            let RecordHead { id, partition, companion, body_bytes: _ } = head;
-            Record { id, partition, companion, body }
+            let RecordHead { id, partition, leads, body_bytes: _ } = head;
+            Record { id, partition, leads, body }
         })
     }
 
@@ -221,7 +231,7 @@ impl<'a> Block<'a> {
 struct RecordHead {
     id: EventId,
     partition: Partition,
-    companion: bool,
+    leads: bool,
     body_bytes: usize,
 }
 
@@ -235,7 +245,7 @@ impl RecordHead {
         Self {
             id: EventId(u128::from_le_bytes(*id)),
             partition: Partition(u16::from_le_bytes([p0, p1])),
-            companion: u16::from_le_bytes([f0, f1]) & COMPANION != 0,
+            leads: u16::from_le_bytes([f0, f1]) & (COMPANION | TALLY) == 0,
             body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
         }
     }
@@ -288,9 +298,20 @@ mod tests {
         assert!(bytes.len() <= bytes_of(&append));
         let block = Block::parse(Seed::from_salt(9), 64, &bytes).unwrap();
         assert_eq!((block.durable, block.received, block.shared), (32, -5, &b"shared"[..]));
-        let records: Vec<_> =
-            block.records().map(|r| (r.partition.0, r.companion, r.body)).collect();
-        assert_eq!(records, [(1, true, &b""[..]), (3, true, b"4")]);
+        let records: Vec<_> = block.records().map(|r| (r.partition.0, r.leads, r.body)).collect();
+        assert_eq!(records, [(1, false, &b""[..]), (3, false, b"4")]);
+    }
+
+    #[test]
+    fn a_tally_is_completed_with_what_was_new_and_what_was_not() {
+        let mut append = append(&[b"one", b"link", b"two", b"link", b"told"]);
+        append.tally = Some(4);
+        let bytes = encoded(&append, &[2, 3]);
+        assert!(bytes.len() <= bytes_of(&append));
+        let block = Block::parse(Seed::from_salt(9), 64, &bytes).unwrap();
+        let records: Vec<_> = block.records().map(|r| (r.partition.0, r.leads, r.body)).collect();
+        let told = b"told\x01\0\0\0\x01\0\0\0";
+        assert_eq!(records, [(0, true, &b"one"[..]), (1, false, b"link"), (4, false, told)]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub fn contract<L: EventLog>(make: impl Fn() -> L) {
     a_retried_append_is_written_once(&make());
     duplicates_within_an_append_are_found(&make());
     a_companion_shares_the_fate_of_its_record(&make());
+    a_tally_tells_what_was_new_and_is_always_written(&make());
     of_concurrent_duplicates_one_is_written(make());
     reading_goes_on_where_it_stopped(&make());
     a_reader_is_woken_by_an_append(make());
@@ -136,6 +137,48 @@ fn a_companion_shares_the_fate_of_its_record<L: EventLog>(log: &L) {
     assert_eq!(ids, [1, 50, 50, 2, 3, 50]);
 }
 
+/// An append of these events with a tally as its last record, under an id of its own.
+#[must_use]
+pub fn append_with_tally(ids: &[u128], tally: u128) -> Append {
+    let mut records: Vec<_> = ids.iter().map(|&id| (id, 1, &b"event"[..])).collect();
+    records.push((tally, 2, b"told"));
+    let mut append = append_of(b"", &records);
+    append.tally = u32::try_from(ids.len()).ok();
+    append
+}
+
+/// What the tallies in a log say, in order: how many records were new and how many duplicates.
+///
+/// # Panics
+/// If the log cannot be read.
+pub fn tallies<L: EventLog>(log: &L) -> Vec<(u32, u32)> {
+    let told = |record: Seen| {
+        let [n0, n1, n2, n3, d0, d1, d2, d3] = *record.3.strip_prefix(b"told")? else {
+            return None;
+        };
+        Some((u32::from_le_bytes([n0, n1, n2, n3]), u32::from_le_bytes([d0, d1, d2, d3])))
+    };
+    read_all(log, Cursor::START).into_iter().filter_map(told).collect()
+}
+
+fn a_tally_tells_what_was_new_and_is_always_written<L: EventLog>(log: &L) {
+    let first = append_now(log, append_with_tally(&[1, 2, 3], 70));
+    assert!(first.duplicates.is_empty());
+    assert_eq!(append_now(log, append_with_tally(&[2, 4, 4, 1], 70)).duplicates, [0, 2, 3]);
+    let again = append_now(log, append_with_tally(&[1, 2, 3], 70));
+    assert_eq!(again.duplicates, [0, 1, 2], "the tally is none, though its id was seen");
+    assert!(first.end < again.end, "an append of nothing but a tally is written too");
+    append_now(log, append_with_tally(&[], 70));
+    let mut linked = append_of(b"", &[(5, 1, b"event"), (50, 2, b"link"), (70, 2, b"told")]);
+    linked.records[1].companion = true;
+    linked.tally = Some(2);
+    assert_eq!(append_now(log, linked.clone()).duplicates, []);
+    assert_eq!(append_now(log, linked).duplicates, [0, 1]);
+    assert_eq!(tallies(log), [(3, 0), (1, 3), (0, 3), (0, 0), (1, 0), (0, 1)]);
+    let event = append_now(log, append_of(b"", &[(70, 1, b"an event with the id of a tally")]));
+    assert_eq!(event.duplicates, [], "a tally's id is not remembered");
+}
+
 fn of_concurrent_duplicates_one_is_written<L: EventLog>(log: L) {
     let log = Arc::new(log);
     let runtime = runtime();
@@ -196,7 +239,12 @@ fn a_malformed_append_is_refused_and_changes_nothing<L: EventLog>(log: &L) {
     backwards.records[0].body = (3, 2);
     let mut alone = append_of(b"", &[(1, 1, b"body")]);
     alone.records[0].companion = true;
-    for bad in [outside, backwards, alone] {
+    let mut no_record = append_of(b"", &[(1, 1, b"body")]);
+    no_record.tally = Some(1);
+    let mut with_companion = append_of(b"", &[(1, 1, b"body"), (2, 1, b"link")]);
+    with_companion.records[1].companion = true;
+    with_companion.tally = Some(0);
+    for bad in [outside, backwards, alone, no_record, with_companion] {
         assert!(matches!(block_on(log.append(bad)), Err(LogError::Refused(_))));
     }
     assert_eq!(append_now(log, append_of(b"", &[(1, 1, b"body")])).duplicates, []);

@@ -23,6 +23,11 @@ pub struct Append {
     pub bodies: Vec<u8>,
     /// Where each record lies, in order.
     pub records: Vec<AppendRecord>,
+    /// Which record, by its index, is the tally. Only the log knows what of an append is new when it
+    /// writes it, so it completes that record's body: after its bytes it writes, as two u32 LE, how
+    /// many of the other records were new and how many were duplicates, companions not counted. A
+    /// tally is always written; its id is neither compared nor remembered.
+    pub tally: Option<u32>,
 }
 
 /// One record of an [`Append`].

@@ -29,9 +29,9 @@ const LINK_MARK: u128 = 0x6c69_6e6b_6564_0000_0000_0000_0000_0001;
 pub struct Admission {
     limits: Limits,
     ids: SipHasher13,
-    consent_required: Vec<String>,
+    pub(crate) consent_required: Vec<String>,
     ip_truncation: bool,
-    partitions: u16,
+    pub(crate) partitions: u16,
 }
 
 /// When a body came in, and what its receipt means.
@@ -48,7 +48,7 @@ pub enum Arrival {
 pub struct Admitted {
     /// The facts.
     pub append: Append,
-    /// Records of the append that are not companions: one for each event admitted.
+    /// Events admitted: records of the append that are neither companions nor its tally.
     pub events: u64,
     /// Which records are companions, ascending.
     pub companions: Vec<u32>,
@@ -78,7 +78,7 @@ pub struct Rejected {
 /// Buffers that a thread keeps from request to request.
 #[derive(Debug, Default)]
 pub struct AdmitScratch {
-    context: ContextScratch,
+    pub(crate) context: ContextScratch,
     shared: SharedContextsWriter,
     open: Vec<Opened>,
     subject: String,
@@ -314,7 +314,12 @@ fn in_event<'a>(event: &Event<'a>, mut error: EventError<'a>) -> EventError<'a> 
     error
 }
 
-fn record(id: EventId, partition: Partition, start: usize, bodies: &[u8]) -> AppendRecord {
+pub(crate) fn record(
+    id: EventId,
+    partition: Partition,
+    start: usize,
+    bodies: &[u8],
+) -> AppendRecord {
     let offset = |at: usize| u32::try_from(at).expect("a body is bounded far below 4 GiB");
     let body = (offset(start), offset(bodies.len()));
     AppendRecord { id, partition, body, companion: false }

@@ -1,5 +1,5 @@
 //! What this room must be told, once, when it is built. Reads no file and no environment.
-use crate::limits;
+use crate::{PublicSegments, limits};
 use sillage_eventlog::DeadLetters;
 use sillage_model::PARTITIONS_EMBEDDED;
 use sillage_wire::Limits;
@@ -85,6 +85,8 @@ pub struct Intake<L> {
     pub log: Arc<L>,
     /// Where rejected ones go.
     pub dead_letters: Arc<DeadLetters>,
+    /// Who tells devices in which public segments they are; `None` if they are not told.
+    pub segments: Option<Arc<dyn PublicSegments>>,
 }
 
 /// Why projects cannot be served together; the configuration must be changed.

@@ -37,6 +37,13 @@ pub(crate) struct Written {
     pub(crate) consented: bool,
 }
 
+impl ContextScratch {
+    /// The context that the events of the last batch shared.
+    pub(crate) fn of_batch(&self) -> Map<'_> {
+        Map::from_bytes(&self.batch)
+    }
+}
+
 /// The contexts of one request.
 pub(crate) struct Contexts<'a, 's> {
     rules: ContextRules<'s>,
@@ -169,7 +176,7 @@ fn push(map: &mut Vec<u8>, key: &str, value: Value<'_>) {
 
 /// Whether every required purpose is granted, in Segment's shape
 /// `consent.categoryPreferences.<purpose> = true`. Silence is no consent.
-fn consents(context: Map<'_>, required: &[String]) -> bool {
+pub(crate) fn consents(context: Map<'_>, required: &[String]) -> bool {
     if required.is_empty() {
         return true;
     }

@@ -3,13 +3,14 @@
 use crate::auth::{KeyRing, key_in_head, query_value};
 use crate::config::{ConfigError, IngestConfig, Intake};
 use crate::cors::{Grant, Origins};
+use crate::counted::{Desk, Sums, by_code};
 use crate::flight::{Held, InFlight};
 use crate::inflate::Coding;
 use crate::judge::{Case, Court, HeadKey, Judged, Policy, Refused};
 use crate::limits::{BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX};
 use crate::reply::{self, Reply};
 use crate::signal::{EventCounts, Signals};
-use crate::{Admission, Refusal, Route, body, check_framing};
+use crate::{Admission, AskedOf, Refusal, Route, body, check_framing};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -18,7 +19,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use hyper::body::Body;
-use sillage_eventlog::{AppendRecord, Clock, EventLog, LogError};
+use sillage_eventlog::{AppendRecord, Clock, Cursor, EventLog, LogError};
 use sillage_model::ReceiptMillis;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
@@ -30,12 +31,15 @@ use tokio::sync::Semaphore;
 pub struct Ingest<L> {
     court: Arc<Court>,
     intakes: Vec<Intake<L>>,
+    /// For each project, what came of senders that tell nothing about themselves.
+    counted: Vec<Desk>,
     clock: Clock,
     in_flight: Arc<InFlight>,
     signals: Signals,
     heavy: Arc<Semaphore>,
     draining: AtomicBool,
     next_request: AtomicU64,
+    partitions: u16,
 }
 
 impl<L: EventLog> Ingest<L> {
@@ -54,6 +58,7 @@ impl<L: EventLog> Ingest<L> {
         let policy = |intake: &Intake<L>| Policy {
             admission: Admission::new(&intake.project, limits, config.partitions),
             origins: Origins::new(&intake.project.origins),
+            tells_segments: intake.segments.is_some(),
         };
         let projects = intakes.iter().map(policy).collect();
         let trusted_proxies = config.trusted_proxies;
@@ -61,7 +66,9 @@ impl<L: EventLog> Ingest<L> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             court: Arc::new(Court { ring, limits, projects, trusted_proxies }),
+            counted: intakes.iter().map(|_| Desk::default()).collect(),
             intakes,
+            partitions: config.partitions,
             clock,
             signals: Signals::new(Arc::clone(&in_flight)),
             in_flight,
@@ -106,8 +113,7 @@ impl<L: EventLog> Ingest<L> {
             Err(refused) => {
                 let (project, refused) = self.settle(refused).await;
                 self.signals.refused(&refused.refusal, request_id);
-                let Refused { refusal, rejected, .. } = &refused;
-                (project, reply::problem(refusal, request_id, parts.version, rejected))
+                (project, reply::problem(&refused, request_id, parts.version))
             }
         };
         if let Some(route) = Route::of(parts.uri.path()) {
@@ -167,7 +173,9 @@ impl<L: EventLog> Ingest<L> {
         let case = Case { parts, peer: peer.ip(), head, coding, received };
         let judged = self.judge(case, bytes).await?;
         let project = judged.project;
-        let answer = self.deliver(judged, received, &mut held).await?;
+        let echo = judged.echo.clone();
+        let delivered = self.deliver(judged, &mut held).await;
+        let answer = delivered.map_err(|refused| Refused { echo: Some(echo), ..refused })?;
         let pixel = matches!(route, Route::Pixel(_));
         Ok((Some(project), if pixel { reply::pixel() } else { answer }))
     }
@@ -237,24 +245,20 @@ impl<L: EventLog> Ingest<L> {
     }
 
     /// Makes a batch durable and says what became of it.
-    async fn deliver(
-        &self,
-        judged: Judged,
-        received: ReceiptMillis,
-        held: &mut Held,
-    ) -> Result<Reply, Refused> {
-        let Judged { project, admitted, batch_id, sent_at, dropped_on_device, .. } = judged;
+    async fn deliver(&self, judged: Judged, held: &mut Held) -> Result<Reply, Refused> {
+        let Judged { project, admitted, echo, sent_at, told, asks, .. } = judged;
         let refuse = |refusal| Refused::of(project, refusal);
         let intake = self.intakes.get(project).ok_or_else(|| refuse(Refusal::InvalidKey))?;
         let append = admitted.append;
         let records = append.records.len() * size_of::<AppendRecord>();
         held.grow((append.shared.len() + append.bodies.len() + records) as u64).map_err(refuse)?;
-        let mut duplicates = 0;
+        let (mut duplicates, mut end) = (0, Cursor::START);
         if !append.records.is_empty() {
             let appended = intake.log.append(append).await;
             let appended = appended.map_err(|error| refuse(self.log_refusal(project, &error)))?;
             let is_event = |record: &&u32| admitted.companions.binary_search(record).is_err();
             duplicates = appended.duplicates.iter().filter(is_event).count() as u64;
+            end = appended.end;
         }
         // After the facts: a batch that is sent again because these failed is then a duplicate,
         // and its dead letters are not kept twice.
@@ -269,15 +273,42 @@ impl<L: EventLog> Ingest<L> {
             duplicates,
             consent_denied: admitted.consent_denied,
             clamped_future: admitted.clamped_future,
-            dropped_on_device,
+            // An installation tells a sum, which the ledger knows to read.
+            dropped_on_device: told.counted.as_ref().map_or(0, |_| told.dropped.sum()),
         });
         let rejected = admitted.rejected;
-        if admitted.events == 0 && admitted.consent_denied == 0 {
+        if let (Some(source), Some(desk)) = (told.counted, self.counted.get(project)) {
+            let (dropped, rejected) = (told.dropped, by_code(&rejected));
+            desk.add(source, &Sums { received: accepted, duplicates, rejected, dropped });
+        }
+        if admitted.events == 0 && admitted.consent_denied == 0 && !rejected.is_empty() {
             return Err(Refused { rejected, ..refuse(Refusal::NoValidEvent) });
         }
-        let verdict =
-            reply::Verdict { batch_id, accepted, duplicates, rejected, received, sent_at };
+        let segments = match (&intake.segments, asks) {
+            (Some(segments), Some(asked)) => segments.of(AskedOf { end, ..asked }).await,
+            _ => None,
+        };
+        let verdict = reply::Verdict { echo, accepted, duplicates, rejected, sent_at, segments };
         Ok(verdict.reply())
+    }
+
+    /// Writes what came of senders that tell nothing about themselves since the last call. To be
+    /// called every second or so, and before the end: what is not written when the process dies is
+    /// in no ledger, although the events are in the log.
+    pub async fn write_counts(&self) {
+        for (project, (intake, desk)) in self.intakes.iter().zip(&self.counted).enumerate() {
+            let taken = desk.take();
+            if taken.is_empty() {
+                continue;
+            }
+            let received = ReceiptMillis(self.clock.now_ms());
+            let append = desk.append(&taken, received, self.partitions);
+            if let Err(error) = intake.log.append(append).await {
+                // Counted and logged there; nothing of it is in the log, so it can be tried again.
+                self.log_refusal(project, &error);
+                desk.put_back(taken);
+            }
+        }
     }
 
     /// Keeps the body of a refused request if it is worth keeping; the answer waits for it.
@@ -288,7 +319,7 @@ impl<L: EventLog> Ingest<L> {
             && let Err(error) = intake.dead_letters.append(*letter).await
         {
             let refusal = self.log_refusal(project.unwrap_or_default(), &error);
-            refused = Refused { project, ..Refused::from(refusal) };
+            refused = Refused { project, echo: refused.echo, ..Refused::from(refusal) };
         }
         (project, refused)
     }

@@ -6,10 +6,11 @@ use crate::auth::KeyRing;
 use crate::cors::Origins;
 use crate::inflate::{Coding, Inflater, decoded_bytes_max, salvage};
 use crate::limits::UNDECODABLE_KEPT_BYTES;
-use crate::{Refusal, Route, Visitor, address};
+use crate::{AskedOf, Refusal, Route, Visitor, address};
 use http::header::{ORIGIN, USER_AGENT};
 use http::request::Parts;
-use sillage_eventlog::DeadLetter;
+use sillage_eventlog::{Cursor, DeadLetter};
+use sillage_ledger::{Counts, Source};
 use sillage_model::ReceiptMillis;
 use sillage_wire::{Batch, BodyError, Code, Limits, decode_batch, decode_single};
 use std::cell::RefCell;
@@ -27,6 +28,8 @@ pub(crate) struct Court {
 pub(crate) struct Policy {
     pub(crate) admission: Admission,
     pub(crate) origins: Origins,
+    /// Whether devices are told their segments.
+    pub(crate) tells_segments: bool,
 }
 
 /// A request whose body is there.
@@ -51,9 +54,26 @@ pub(crate) struct Judged {
     pub(crate) project: usize,
     pub(crate) admitted: Admitted,
     pub(crate) decoded_len: usize,
-    pub(crate) batch_id: String,
+    pub(crate) echo: Echo,
     pub(crate) sent_at: String,
-    pub(crate) dropped_on_device: u64,
+    pub(crate) told: Told,
+    /// Whom to tell their segments.
+    pub(crate) asks: Option<AskedOf>,
+}
+
+/// By which an answer is known to be ours, and when the request came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Echo {
+    pub(crate) batch_id: String,
+    pub(crate) received: ReceiptMillis,
+}
+
+/// What the sender says about itself.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The source to be counted under, if no installation reports.
+    pub(crate) counted: Option<Source>,
+    pub(crate) dropped: Counts,
 }
 
 /// A refusal with what is known beside it.
@@ -64,13 +84,15 @@ pub(crate) struct Refused {
     pub(crate) project: Option<usize>,
     /// The verdicts, if every event was refused.
     pub(crate) rejected: Vec<Rejected>,
+    /// Whose it is, once the body was understood.
+    pub(crate) echo: Option<Echo>,
     /// The body that nobody could read, to be kept for its project.
     pub(crate) dead_letter: Option<Box<DeadLetter>>,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, project: None, rejected: Vec::new(), dead_letter: None }
+        Self { refusal, project: None, rejected: Vec::new(), echo: None, dead_letter: None }
     }
 }
 
@@ -123,24 +145,51 @@ impl Court {
             Ok(batch) => batch,
             Err(error) => return Err(self.unreadable(case, error, text)),
         };
-        let project = self.project(case, &batch)?;
+        let echo = echo_of(case, &batch);
+        self.judge_batch(case, text, &batch, scratch)
+            .map_err(|refused| Refused { echo: Some(echo), ..refused })
+    }
+
+    fn judge_batch(
+        &self,
+        case: &Case<'_>,
+        text: &[u8],
+        batch: &Batch<'_>,
+        scratch: &mut AdmitScratch,
+    ) -> Result<Judged, Refused> {
+        let project = self.project(case, batch)?;
         let policy = self.policy(project)?;
         let visitor = self.visitor(case);
         let arrival = Arrival::Live(case.received);
-        let admitted = policy
+        let mut admitted = policy
             .admission
-            .admit(&batch, visitor, arrival, scratch)
+            .admit(batch, visitor, arrival, scratch)
             .map_err(|refusal| self.keep(Refused::of(project, refusal), text, case.received))?;
-        let sillage = batch.envelope.sillage.as_ref();
-        let dropped =
-            sillage.map_or(0, |s| s.dropped.iter().fold(0, |n, (_, d)| d.saturating_add(n)));
+        let context = scratch.context.of_batch();
+        let counted = policy.admission.report(batch, context, case.received, &mut admitted);
+        let dropped = batch.envelope.sillage.iter().flat_map(|s| &s.dropped);
         Ok(Judged {
             project,
             admitted,
             decoded_len: text.len(),
-            batch_id: sillage.map_or(String::new(), |s| s.batch_id.clone().into_owned()),
+            echo: echo_of(case, batch),
             sent_at: batch.envelope.sent_at_text.clone().into_owned(),
-            dropped_on_device: dropped,
+            told: Told { counted, dropped: dropped.map(|(why, n)| (&**why, *n)).collect() },
+            asks: policy.tells_segments.then(|| self.asks(batch)).flatten(),
+        })
+    }
+
+    /// Only our own SDKs ask, and only for the one device that the whole batch is of.
+    fn asks(&self, batch: &Batch<'_>) -> Option<AskedOf> {
+        let envelope = &batch.envelope;
+        let is_ours = envelope.sillage.as_ref().is_some_and(|s| !s.install.is_empty());
+        let fits = |id: &str| id.len() <= self.limits.id_bytes_max;
+        let (user_id, anonymous_id) = (&envelope.user_id, &envelope.anonymous_id);
+        let asks = is_ours && !anonymous_id.is_empty() && fits(anonymous_id) && fits(user_id);
+        asks.then(|| AskedOf {
+            user_id: user_id.clone().into_owned(),
+            anonymous_id: anonymous_id.clone().into_owned(),
+            end: Cursor::START,
         })
     }
 
@@ -228,4 +277,10 @@ impl Court {
         let dead_letter = DeadLetter { cut: kept.len() < text.len(), ..letter };
         Refused { dead_letter: Some(Box::new(dead_letter)), ..refused }
     }
+}
+
+fn echo_of(case: &Case<'_>, batch: &Batch<'_>) -> Echo {
+    let sillage = batch.envelope.sillage.as_ref();
+    let batch_id = sillage.map_or(String::new(), |s| s.batch_id.clone().into_owned());
+    Echo { batch_id, received: case.received }
 }

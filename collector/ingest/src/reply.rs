@@ -1,13 +1,13 @@
 //! What is answered: the verdict on a batch, a problem, an image, a settings document.
+use crate::judge::{Echo, Refused};
 use crate::limits::SETTINGS_MAX_AGE_S;
 use crate::{Refusal, Rejected};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
-use sillage_model::ReceiptMillis;
 use sillage_wire::json::write_string;
-use sillage_wire::{write_rejected, write_reply};
+use sillage_wire::{format_time_ms, write_rejected, write_reply};
 use std::fmt::Write;
 
 /// An answer, complete.
@@ -20,24 +20,25 @@ const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xf
 /// What became of a batch, ready to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    pub(crate) batch_id: String,
+    pub(crate) echo: Echo,
     pub(crate) accepted: u64,
     pub(crate) duplicates: u64,
     pub(crate) rejected: Vec<Rejected>,
-    pub(crate) received: ReceiptMillis,
     pub(crate) sent_at: String,
+    pub(crate) segments: Option<Vec<String>>,
 }
 
 impl Verdict {
     pub(crate) fn reply(&self) -> Reply {
         let mut out = String::with_capacity(160 + 160 * self.rejected.len());
         let told = sillage_wire::Reply {
-            batch_id: &self.batch_id,
+            batch_id: &self.echo.batch_id,
             accepted: self.accepted,
             duplicates: self.duplicates,
             rejected: &on_the_wire(&self.rejected),
-            received_at: self.received.0,
+            received_at: self.echo.received.0,
             sent_at: &self.sent_at,
+            segments: self.segments.as_deref(),
         };
         write_reply(&mut out, &told);
         with_type(StatusCode::OK, "application/json", out)
@@ -57,13 +58,10 @@ fn on_the_wire(rejected: &[Rejected]) -> Vec<sillage_wire::Rejected<'_>> {
 }
 
 /// A refusal as a problem of RFC 9457, with the members `code`, `retryable` and `request_id`, and
-/// `message`, because SDKs of the Segment family look for `code` and `message` in every error.
-pub(crate) fn problem(
-    refusal: &Refusal,
-    request_id: u64,
-    version: Version,
-    rejected: &[Rejected],
-) -> Reply {
+/// `message`, because SDKs of the Segment family look for `code` and `message` in every error. Where
+/// the body was understood, `batchId` and `receivedAt` say whose request it answers.
+pub(crate) fn problem(refused: &Refused, request_id: u64, version: Version) -> Reply {
+    let Refused { refusal, rejected, echo, .. } = refused;
     let face = refusal.face();
     let detail = refusal.to_string();
     let mut out = String::with_capacity(320 + 160 * rejected.len());
@@ -76,6 +74,14 @@ pub(crate) fn problem(
     push_member(&mut out, "message", &detail);
     write!(out, ",\"retryable\":{}", face.retryable).expect("writing to a String succeeds");
     push_member(&mut out, "request_id", &format!("{request_id:016x}"));
+    if let Some(echo) = echo {
+        if !echo.batch_id.is_empty() {
+            push_member(&mut out, "batchId", &echo.batch_id);
+        }
+        out.push_str(",\"receivedAt\":\"");
+        format_time_ms(echo.received.0, &mut out);
+        out.push('"');
+    }
     if !rejected.is_empty() {
         out.push_str(",\"rejected\":");
         write_rejected(&mut out, &on_the_wire(rejected));

@@ -57,7 +57,8 @@ pub struct SignalSnapshot {
     pub consent_denied: u64,
     /// `ingest_events_clamped_future_total`: came from more than five minutes ahead.
     pub clamped_future: u64,
-    /// `ingest_events_dropped_on_device_total`: what our SDKs say they lost before sending.
+    /// `ingest_events_dropped_on_device_total`: what senders say they lost before sending; not
+    /// installations, whose losses are in the ledger.
     pub dropped_on_device: u64,
     /// `ingest_log_failures_total`: appends that failed for good.
     pub log_failures: u64,

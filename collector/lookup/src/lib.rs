@@ -11,6 +11,7 @@ pub mod resp;
 
 pub use crate::http::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
-    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
-    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, LedgerSource, Lookup,
+    LookupProject, SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
+    ledger_document,
 };

@@ -36,10 +36,13 @@ pub enum FactKind {
     /// `device` brings its history into the subject. `props` bytes are the engine's own encoding of
     /// that history, opaque here. Lies in the person's partition.
     Absorb,
+    /// What became of events, for the loss ledger: `props` bytes are the ledger's own encoding, opaque
+    /// here. About nobody: the subject is `i:` and an installation, or `s:` and the name of a library.
+    Report,
 }
 
 impl FactKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Track,
         Self::Page,
         Self::Screen,
@@ -47,6 +50,7 @@ impl FactKind {
         Self::Group,
         Self::Linked,
         Self::Absorb,
+        Self::Report,
     ];
 
     /// Whether rules count it, and sessions are made of it (`"*"` in a rule).
@@ -61,7 +65,7 @@ impl FactKind {
 pub struct Fact<'a> {
     /// What it is.
     pub kind: FactKind,
-    /// Whom it is about: the text of a person key, `u:…` or `a:…`.
+    /// Whom it is about: the text of a person key, `u:…` or `a:…`; of a report as [`FactKind`] says.
     pub subject: &'a str,
     /// The anonymous id of the device it came from; empty if it came from a server.
     pub device: &'a str,
@@ -161,7 +165,9 @@ impl<'a> SharedContexts<'a> {
         Self(bytes)
     }
 
-    fn get(self, index: u16) -> Option<Map<'a>> {
+    /// The context with this number, if there are so many.
+    #[must_use]
+    pub fn get(self, index: u16) -> Option<Map<'a>> {
         let mut rest = self.0;
         for _ in 0..index {
             let len = u32::from_le_bytes(*take_array(&mut rest).ok()?);

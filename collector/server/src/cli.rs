@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Print what is published about a person or a device.
     Profile(Profile),
+    /// Say what became of every event that was created: received, refused, dropped, waiting, lost.
+    Ledger(Ledger),
     /// Segments of the configured projects.
     #[command(subcommand)]
     Segments(Segments),
@@ -119,6 +121,18 @@ pub(crate) struct Profile {
     /// The id is a device's anonymous id.
     #[arg(long)]
     pub(crate) device: bool,
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
     /// The project; may be left out if there is only one.
     #[arg(long)]
     pub(crate) project: Option<String>,

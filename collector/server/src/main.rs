@@ -17,6 +17,7 @@ mod project;
 mod replay;
 mod running;
 mod telemetry;
+mod told;
 
 use clap::Parser as _;
 use std::process::ExitCode;

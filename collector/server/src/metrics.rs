@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use sillage_ingest::SignalSnapshot;
+use sillage_ledger::Total;
 use std::fmt;
 
 /// All numbers now.
@@ -70,6 +71,12 @@ impl Snapshot {
         add("log_failed", "1 once the log's disk has failed", false, failed);
         let sessions = each(&|p| number(p.progress.sessions()));
         add("worker_sessions", "Sessions of all persons", false, sessions);
+        let ledger = |pick: fn(&Total) -> u64| {
+            each(&|p| number(p.progress.ledger().values().map(pick).fold(0, u64::saturating_add)))
+        };
+        add("ledger_lost", "Events believed here that are not", false, ledger(|t| t.lost));
+        add("ledger_pending", "Events that wait on devices", false, ledger(|t| t.pending));
+        add("ledger_dropped", "Events given up unsent", false, ledger(|t| t.dropped.sum()));
         let devices = each(&|p| number(p.view.view().summary().devices));
         add("view_devices", "Known devices", false, devices);
         let persons = each(&|p| number(p.view.view().summary().persons));

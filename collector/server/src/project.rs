@@ -7,11 +7,12 @@ use sillage_engine::Plan;
 use sillage_eventlog::{
     Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig,
 };
+use sillage_ledger::{Balance, Source, Total};
 use sillage_model::PARTITIONS_EMBEDDED;
 use sillage_store::{
     FjallStore, PersonStore, SegmentLabel, Shown, StoreError, StoreMeta, View, ViewConfig,
 };
-use sillage_worker::{Parts, WorkerConfig, WorkerHandle, WorkerStats};
+use sillage_worker::{LedgerHandle, Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -216,6 +217,7 @@ fn progress_of(
     Progress {
         stats: workers.iter().map(WorkerHandle::stats).cloned().collect(),
         events: workers.iter().map(WorkerHandle::events).collect(),
+        ledgers: workers.iter().map(WorkerHandle::ledger).collect(),
         log: Arc::downgrade(log),
         clock: clock.clone(),
         known_end,
@@ -227,6 +229,7 @@ fn progress_of(
 pub(crate) struct Progress {
     stats: Vec<Arc<WorkerStats>>,
     events: Vec<Arc<parking_lot::Mutex<BTreeMap<String, u64>>>>,
+    ledgers: Vec<LedgerHandle>,
     /// Weak, because who watches a project must not keep its files open.
     log: Weak<FileLog>,
     clock: Clock,
@@ -264,6 +267,28 @@ impl Progress {
     pub(crate) fn sessions(&self) -> u64 {
         let total: i64 = self.stats.iter().map(|s| s.sessions()).sum();
         u64::try_from(total).unwrap_or(0)
+    }
+
+    /// What became of the events of each library.
+    pub(crate) fn ledger(&self) -> BTreeMap<Source, Total> {
+        let mut sources = BTreeMap::new();
+        self.ledgers.iter().for_each(|ledger| ledger.add_to(&mut sources));
+        sources
+    }
+
+    /// What became of the events of one installation.
+    pub(crate) fn install(&self, id: &str) -> Option<(Source, Balance)> {
+        self.ledgers.iter().find_map(|ledger| ledger.install(id))
+    }
+
+    /// Whether everything before `position` is readable.
+    pub(crate) fn reached(&self, position: Cursor) -> bool {
+        self.stats.iter().all(|s| s.cursor() >= position.0)
+    }
+
+    /// Where the log ends now.
+    pub(crate) fn end(&self) -> Cursor {
+        self.log.upgrade().map_or(Cursor::START, |log| log.end())
     }
 
     pub(crate) fn events_by_name(&self) -> BTreeMap<String, u64> {

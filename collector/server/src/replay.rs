@@ -83,7 +83,8 @@ pub(crate) fn run(args: &cli::Replay) -> anyhow::Result<()> {
             .collect();
         let compared = outcome.comparison.as_ref().map(|c| {
             json!({"stored": c.stored, "bytes": c.bytes, "differ": c.differ,
-                   "members_differ": c.members_differ, "named": c.named})
+                   "members_differ": c.members_differ, "rows": c.rows,
+                   "rows_differ": c.rows_differ, "named": c.named})
         });
         let summary = json!({"facts": facts, "persons": persons, "sessions": sessions,
                              "members": members, "comparison": compared});
@@ -115,16 +116,20 @@ fn count_of(
 /// What a comparison found, in one sentence.
 pub(crate) fn verdict(comparison: &Comparison) -> String {
     if comparison.is_equal() {
+        let Comparison { stored, bytes, rows, .. } = comparison;
+        let ledger = if *rows > 0 { format!(", {rows} installations") } else { String::new() };
         return format!(
-            "live state and replayed log are equal: {} states, {} bytes, every segment",
-            comparison.stored, comparison.bytes
+            "live state and replayed log are equal: {stored} states, {bytes} bytes, every segment\
+             {ledger}"
         );
     }
     format!(
-        "{} of {} states differ, {} more in their segments only: {}",
+        "{} of {} states differ, {} more in their segments only, and {} of {} installations: {}",
         comparison.differ,
         comparison.stored,
         comparison.members_differ,
+        comparison.rows_differ,
+        comparison.rows,
         comparison.named.join(", ")
     )
 }

@@ -6,6 +6,7 @@ use crate::definitions::Door;
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
+use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,10 +14,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use sillage_engine::RuleSet;
 use sillage_eventlog::{Clock, Cursor, DeadLetters, FileLog, ListOrder};
-use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
+use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest, PublicSegments};
+use sillage_ledger::{Balance, Source, Total};
 use sillage_lookup::resp::{RespConfig, RespProject};
 use sillage_lookup::{
-    DeadLetter, DeadLetterPage, DeadLetterSource, Lookup, LookupProject, SourceError, SummaryParts,
+    DeadLetter, DeadLetterPage, DeadLetterSource, LedgerSource, Lookup, LookupProject, SourceError,
+    SummaryParts,
 };
 use sillage_store::RedisWriter;
 use std::collections::BTreeMap;
@@ -28,6 +31,10 @@ use tokio::task::JoinHandle;
 
 /// How often the log is told what it may forget; retention itself works in whole segments.
 const RELEASE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is written what came of senders that tell nothing about themselves: what a kill may
+/// take of their counts.
+const COUNTS_EVERY: Duration = Duration::from_millis(500);
 
 /// A running collector.
 pub(crate) struct Running {
@@ -78,7 +85,7 @@ impl Running {
         for project in &config.projects {
             projects.push(Project::open(&config, project, &clock)?);
         }
-        let intakes = projects.iter().map(intake).collect();
+        let intakes = projects.iter().map(answering).collect();
         let limits = IngestConfig {
             in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
             trusted_proxies: config.server.trusted_proxies.clone(),
@@ -119,6 +126,7 @@ impl Running {
         for project in &projects {
             faces.push(tokio::spawn(release_log(project, stopped.clone())));
         }
+        faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
         let resp = resp.map(|(address, face)| {
             faces.push(face);
             address
@@ -142,6 +150,8 @@ impl Running {
         for face in self.faces {
             face.await.context("a listener ended by a fault of its own")?;
         }
+        // Once more, for the requests that were answered last.
+        self.ingest.write_counts().await;
         for writer in self.writers {
             writer.shutdown().await;
         }
@@ -174,6 +184,18 @@ fn release_log(
     }
 }
 
+/// Writes from time to time what came of senders that tell nothing about themselves.
+async fn write_counts(ingest: Arc<Ingest<FileLog>>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let pause = tokio::time::sleep(COUNTS_EVERY);
+        tokio::select! {
+            () = pause => {}
+            _ = stopped.wait_for(|&stop| stop) => return,
+        }
+        ingest.write_counts().await;
+    }
+}
+
 async fn start_resp(
     config: &Config,
     projects: &[Project],
@@ -200,6 +222,15 @@ async fn start_resp(
     Ok(Some((address, face)))
 }
 
+/// As [`intake`], with answers that tell segments where the project wants that.
+fn answering(project: &Project) -> Intake<FileLog> {
+    let segments: Option<Arc<dyn PublicSegments>> = match project.config.segments_in_answers {
+        true => Some(Arc::new(Teller::of(project))),
+        false => None,
+    };
+    Intake { segments, ..intake(project) }
+}
+
 /// What a project accepts, and where it goes.
 pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
     let config = &project.config;
@@ -215,6 +246,7 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
         },
         log: Arc::clone(&project.log),
         dead_letters: Arc::clone(&project.dead_letters),
+        segments: None,
     }
 }
 
@@ -235,6 +267,7 @@ fn lookup(project: &Project) -> LookupProject {
             events: counts.events_by_name().into_iter().collect(),
         }),
         dead_letters: Arc::new(Shelf(Arc::clone(&project.dead_letters))),
+        ledger: Arc::new(Books(project.progress())),
         history: Arc::new(historian(project)),
     }
 }
@@ -249,6 +282,19 @@ fn historian(project: &Project) -> Historian {
     });
     let (view, clock) = (Arc::clone(&project.shown), project.clock.clone());
     Historian::new(&project.config.name, rules, &project.log, view, clock)
+}
+
+/// The ledger as lookups read it.
+struct Books(Progress);
+
+impl LedgerSource for Books {
+    fn sources(&self) -> BTreeMap<Source, Total> {
+        self.0.ledger()
+    }
+
+    fn install(&self, id: &str) -> Option<(Source, Balance)> {
+        self.0.install(id)
+    }
 }
 
 /// The dead letters as lookups read them.

@@ -35,6 +35,7 @@ contract!(
     a_new_store_is_empty,
     what_was_committed_is_loaded_by_partition,
     a_later_commit_replaces_only_what_it_names,
+    what_is_removed_is_gone_unless_it_comes_again,
     everything_is_there_after_reopening,
     a_reset_leaves_nothing_but_its_meta,
     what_was_begun_counts_once_it_is_complete,
@@ -59,6 +60,7 @@ fn load(store: &dyn PersonStore, partitions: &[Partition]) -> Loaded {
 
 fn checkpoint(states: &[(u16, &str, &str)], cursors: &[(u16, u64)], note: &str) -> Checkpoint {
     Checkpoint {
+        removals: Vec::new(),
         upserts: states
             .iter()
             .map(|&(p, member, bytes)| (Partition(p), member.into(), bytes.as_bytes().to_vec()))
@@ -106,6 +108,21 @@ fn a_later_commit_replaces_only_what_it_names(open: Open<'_>) {
     );
     assert_eq!(store.note("events").unwrap().as_deref(), Some(&b"n2"[..]));
     assert_eq!(store.note("event").unwrap(), None);
+}
+
+fn what_is_removed_is_gone_unless_it_comes_again(open: Open<'_>) {
+    let first = open();
+    first.reset(META).unwrap();
+    let states = [(0, "i:1", "1"), (0, "i:2", "2"), (1, "i:1", "other")];
+    first.commit(&checkpoint(&states, &[(0, 1)], "n")).unwrap();
+    let remove = |member: &str| (Partition(0), member.into());
+    let mut next = checkpoint(&[(0, "i:2", "again")], &[(0, 2)], "n");
+    next.removals = vec![remove("i:1"), remove("i:2"), remove("i:never")];
+    first.commit(&next).unwrap();
+    let want = loaded(&[(0, "i:2", "again"), (1, "i:1", "other")], &[(0, 2)]);
+    assert_eq!(load(first.as_ref(), &ALL), want);
+    drop(first);
+    assert_eq!(load(open().as_ref(), &ALL), want);
 }
 
 fn everything_is_there_after_reopening(open: Open<'_>) {

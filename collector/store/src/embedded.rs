@@ -8,6 +8,7 @@ use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_MEMTABLE_BYTES
 use crate::{Checkpoint, PersonStore, StoreError, StoreMeta};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use sillage_model::Partition;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const FORMAT: u8 = 1;
@@ -123,11 +124,23 @@ impl PersonStore for FjallStore {
 
     fn commit(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
+        let upserted: BTreeSet<(Partition, &str)> = if checkpoint.removals.is_empty() {
+            BTreeSet::new()
+        } else {
+            checkpoint
+                .upserts
+                .iter()
+                .map(|(partition, member, _)| (*partition, &**member))
+                .collect()
+        };
+        for (partition, member) in &checkpoint.removals {
+            // Within a batch the engine knows no order of two writes to one key.
+            if !upserted.contains(&(*partition, member)) {
+                batch.remove(&self.states, state_key(*partition, member));
+            }
+        }
         for (partition, member, bytes) in &checkpoint.upserts {
-            let mut key = Vec::with_capacity(2 + member.len());
-            key.extend_from_slice(&partition.0.to_be_bytes());
-            key.extend_from_slice(member.as_bytes());
-            batch.insert(&self.states, key, bytes.as_slice());
+            batch.insert(&self.states, state_key(*partition, member), bytes.as_slice());
         }
         for (partition, cursor) in &checkpoint.cursors {
             batch.insert(&self.cursors, partition.0.to_be_bytes(), cursor.to_le_bytes());
@@ -137,6 +150,13 @@ impl PersonStore for FjallStore {
         }
         batch.commit().map_err(failed_to("commit"))
     }
+}
+
+fn state_key(partition: Partition, member: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(2 + member.len());
+    key.extend_from_slice(&partition.0.to_be_bytes());
+    key.extend_from_slice(member.as_bytes());
+    key
 }
 
 fn failed_to(doing: &'static str) -> impl Fn(fjall::Error) -> StoreError {

@@ -62,6 +62,11 @@ impl PersonStore for MemoryStore {
 
     fn commit(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let mut kept = self.0.lock();
+        for (partition, member) in &checkpoint.removals {
+            if let Some(states) = kept.states.get_mut(partition) {
+                states.remove(member);
+            }
+        }
         for (partition, member, bytes) in &checkpoint.upserts {
             kept.states.entry(*partition).or_default().insert(member.clone(), bytes.clone());
         }

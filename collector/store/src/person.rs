@@ -18,6 +18,8 @@ pub struct StoreMeta {
 /// What changed since the last commit.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// Members whose state is to be removed, before the new ones are taken.
+    pub removals: Vec<(Partition, Box<str>)>,
     /// New states, by partition and member.
     pub upserts: Vec<(Partition, Box<str>, Vec<u8>)>,
     /// How far each partition's log has been folded into the states.

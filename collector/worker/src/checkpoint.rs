@@ -116,14 +116,16 @@ fn commit_all(shared: &Shared, store: &dyn PersonStore, stats: &WorkerStats) {
 /// Collects what changed since the last checkpoint. `cursor` must not pass a fact whose derived
 /// facts are not durable yet.
 pub(crate) fn collect(folder: &mut Folder, owned: &[Partition], cursor: u64) -> Checkpoint {
-    let Checkpoint { upserts, .. } = collect_part(folder, usize::MAX);
+    let all = collect_part(folder, usize::MAX);
     let mut notes = folder.counts.take_notes();
+    notes.extend(folder.ledger.lock().take_notes());
     let received = folder.received.to_le_bytes().to_vec();
     notes.extend(owned.iter().map(|&p| (received_note(p), received.clone())));
-    Checkpoint { upserts, cursors: owned.iter().map(|&p| (p, cursor)).collect(), notes }
+    Checkpoint { cursors: owned.iter().map(|&p| (p, cursor)).collect(), notes, ..all }
 }
 
-/// Collects up to `max` of who has changed, without a cursor: on its own it tells nothing.
+/// Collects up to `max` persons, and as many installations, of who has changed, without a cursor: on
+/// its own it tells nothing.
 pub(crate) fn collect_part(folder: &mut Folder, max: usize) -> Checkpoint {
     let left = folder.persons.dirty.len().saturating_sub(max);
     let dirty = folder.persons.dirty.split_off(left);
@@ -135,7 +137,9 @@ pub(crate) fn collect_part(folder: &mut Folder, max: usize) -> Checkpoint {
         person.record.encode(&mut bytes);
         upserts.push((person.partition, person.key.as_str().into(), bytes));
     }
-    Checkpoint { upserts, ..Checkpoint::default() }
+    let mut ledger = folder.ledger.lock();
+    ledger.take_dirty(max, &mut upserts);
+    Checkpoint { upserts, removals: ledger.take_gone(), ..Checkpoint::default() }
 }
 
 /// Under which name it is noted where the log's own clock stood for a partition's states: they are

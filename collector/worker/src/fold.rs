@@ -2,6 +2,7 @@ use crate::WorkerError;
 use crate::counts::EventCounts;
 use crate::histories::Histories;
 use crate::identity::{self, Derived};
+use crate::ledger::{INSTALL, LedgerHandle};
 use crate::persons::Persons;
 use crate::wakes::Wakes;
 use sillage_engine::{Plan, Record};
@@ -18,6 +19,7 @@ pub(crate) struct Folder {
     pub(crate) persons: Persons,
     pub(crate) wakes: Wakes,
     pub(crate) counts: EventCounts,
+    pub(crate) ledger: LedgerHandle,
     pub(crate) derived: Derived,
     /// For each partition: what follows from facts before this is in the log already, from the time
     /// before the state was last made again.
@@ -51,6 +53,7 @@ impl Folder {
             persons: Persons::default(),
             wakes: Wakes::default(),
             counts: EventCounts::new(partitions),
+            ledger: LedgerHandle::new(partitions),
             derived: Derived::default(),
             derived_before: vec![0; usize::from(partitions)],
             histories: Histories::default(),
@@ -61,7 +64,7 @@ impl Folder {
         }
     }
 
-    /// Takes a person's state as a checkpoint kept it.
+    /// Takes a state, of a person or of an installation, as a checkpoint kept it.
     pub(crate) fn restore(
         &mut self,
         partition: Partition,
@@ -73,6 +76,9 @@ impl Folder {
             whose: member.to_owned(),
             source,
         };
+        if let Some(install) = member.strip_prefix(INSTALL) {
+            return self.ledger.lock().restore(partition, install, bytes).map_err(unreadable);
+        }
         let record = Record::decode(bytes).map_err(unreadable)?;
         let slot = self.persons.slot(member, partition).ok_or_else(|| {
             unreadable(sillage_model::Corrupt("a member that is neither person nor device"))
@@ -95,6 +101,9 @@ impl Folder {
         };
         let shared = SharedContexts::from_bytes(record.shared);
         let fact = Fact::decode(shared, record.body).map_err(unreadable)?;
+        if fact.kind == FactKind::Report {
+            return self.ledger.lock().fold(record.partition, &fact).map_err(unreadable);
+        }
         let Some(slot) = self.persons.slot(fact.subject, record.partition) else {
             return Err(unreadable(sillage_model::Corrupt("a fact about nobody")));
         };
@@ -128,6 +137,7 @@ impl Folder {
             | FactKind::Group => self.change(slot, |plan, record, out| {
                 record.step(plan, &fact, out);
             }),
+            FactKind::Report => {}
         }
         Ok(())
     }
@@ -204,7 +214,7 @@ impl Folder {
     /// A fact for a device that has been linked: its person folds it. A second link is refused.
     fn pass_on(&mut self, id: EventId, fact: &Fact<'_>, person: &PersonKey) {
         match fact.kind {
-            FactKind::Linked | FactKind::Absorb => {}
+            FactKind::Linked | FactKind::Absorb | FactKind::Report => {}
             FactKind::Track
             | FactKind::Page
             | FactKind::Screen
@@ -223,7 +233,8 @@ fn event_name<'a>(fact: &Fact<'a>) -> &'a str {
         | FactKind::Identify
         | FactKind::Group
         | FactKind::Linked
-        | FactKind::Absorb => fact.name,
+        | FactKind::Absorb
+        | FactKind::Report => fact.name,
     }
 }
 

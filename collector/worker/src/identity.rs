@@ -78,6 +78,7 @@ impl Derived {
             shared: self.contexts.as_bytes().to_vec(),
             bodies: std::mem::take(&mut self.bodies),
             records: std::mem::take(&mut self.records),
+            tally: None,
         };
         self.contexts.clear();
         append

@@ -14,6 +14,7 @@ mod halt;
 mod histories;
 pub mod history;
 mod identity;
+mod ledger;
 mod limits;
 mod persons;
 mod rebuild;
@@ -25,6 +26,7 @@ mod wakes;
 
 pub use error::WorkerError;
 pub use halt::Halter;
+pub use ledger::LedgerHandle;
 pub use limits::WorkerConfig;
 pub use rebuild::{Rebuild, RebuildProgress, Switched};
 pub use replay::{Comparison, Replayed, replay};

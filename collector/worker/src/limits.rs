@@ -48,6 +48,9 @@ pub(crate) const CHECKPOINT_DIRTY: usize = 200_000;
 /// the store's time.
 pub(crate) const MOVE_PERSONS: usize = 20_000;
 
+/// How often installations that have long been silent are looked for: once in a day of receipt.
+pub(crate) const SWEEP_EVERY_MS: i64 = 86_400_000;
+
 /// Log that may still be unread when workers are brought to a halt for other rules. Folded in some
 /// tens of milliseconds, so that a halt is short.
 pub(crate) const REBUILD_CLOSE_BYTES: u64 = 1 << 20;

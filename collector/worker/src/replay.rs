@@ -1,6 +1,7 @@
 //! The state again, from the log alone, and its comparison with the state that was kept.
 use crate::WorkerError;
 use crate::fold::Folder;
+use crate::ledger::{self, INSTALL};
 use sillage_engine::{Plan, Record};
 use sillage_eventlog::{Cursor, EventLog};
 use sillage_model::{Corrupt, Partition, SegmentIndex};
@@ -32,15 +33,20 @@ pub struct Comparison {
     pub differ: u64,
     /// Those with equal state but other memberships at the same instant.
     pub members_differ: u64,
-    /// The first of either, by name.
+    /// Installations in the stored ledger.
+    pub rows: u64,
+    /// Rows of the ledger, and sums of its partitions, that differ in any byte or that only one side
+    /// has.
+    pub rows_differ: u64,
+    /// The first of any of these, by name.
     pub named: Vec<String>,
 }
 
 impl Comparison {
-    /// Whether both sides are the same, byte for byte and segment for segment.
+    /// Whether both sides are the same, byte for byte, segment for segment and row for row.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.differ == 0 && self.members_differ == 0
+        self.differ == 0 && self.members_differ == 0 && self.rows_differ == 0
     }
 }
 
@@ -146,6 +152,12 @@ impl Replayed {
         let mut found = Comparison { replayed: self.folder.persons.len(), ..Comparison::default() };
         let mut failed: Option<(String, Corrupt)> = None;
         store.load(&partitions, &mut |partition, member, bytes| {
+            if let Some(install) = member.strip_prefix(INSTALL) {
+                found.rows += 1;
+                let made = self.folder.ledger.lock().state(partition, install);
+                found.add_row(member, made.as_deref() == Some(bytes));
+                return;
+            }
             found.stored += 1;
             match Record::decode(bytes) {
                 Ok(mut kept) => {
@@ -160,6 +172,13 @@ impl Replayed {
             return Err(WorkerError::Unreadable { what: "the state", whose, source });
         }
         found.differ += found.replayed.saturating_sub(found.stored);
+        let ledger = self.folder.ledger.lock();
+        found.rows_differ += ledger.rows().saturating_sub(found.rows);
+        for partition in partitions {
+            let name = ledger::note_name(partition);
+            let is_equal = store.note(&name)? == ledger.note(partition);
+            found.add_row(&name, is_equal);
+        }
         Ok(found)
     }
 
@@ -196,8 +215,19 @@ impl Comparison {
             }
             None => self.differ += 1,
         }
+        self.name(member);
+    }
+
+    fn add_row(&mut self, name: &str, is_equal: bool) {
+        if !is_equal {
+            self.rows_differ += 1;
+            self.name(name);
+        }
+    }
+
+    fn name(&mut self, name: &str) {
         if self.named.len() < NAMED_MAX {
-            self.named.push(member.to_owned());
+            self.named.push(name.to_owned());
         }
     }
 }

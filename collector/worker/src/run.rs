@@ -2,6 +2,7 @@ use crate::checkpoint::{self, Checkpointer, received_note};
 use crate::counts::note_name;
 use crate::fold::Folder;
 use crate::halt::{Halt, Halter, Order, Reached, Replacement};
+use crate::ledger::{self, LedgerHandle};
 use crate::limits::{
     CHECKPOINT_DIRTY, IDLE_WAIT, MOVE_PERSONS, READ_BYTES, RETRY_WAIT, WAKES_PER_TURN,
 };
@@ -39,6 +40,7 @@ pub struct WorkerHandle {
     stop: Arc<AtomicBool>,
     stats: Arc<WorkerStats>,
     events: Arc<Mutex<BTreeMap<String, u64>>>,
+    ledger: LedgerHandle,
     halter: Halter,
     thread: JoinHandle<Result<(), WorkerError>>,
 }
@@ -54,6 +56,12 @@ impl WorkerHandle {
     #[must_use]
     pub fn events(&self) -> Arc<Mutex<BTreeMap<String, u64>>> {
         Arc::clone(&self.events)
+    }
+
+    /// What became of the events that the installations of its partitions created.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerHandle {
+        self.ledger.clone()
     }
 
     /// By which it can be brought to a halt.
@@ -100,9 +108,10 @@ pub fn spawn<L: EventLog>(
     worker.halts = halts;
     worker.publish(None);
     worker.folder.counts.drain_into(&mut worker.events.lock());
+    let ledger = worker.folder.ledger.clone();
     let thread =
         std::thread::Builder::new().name(name).spawn(move || worker.run()).map_err(thread_error)?;
-    Ok(WorkerHandle { stop, stats, events, halter, thread })
+    Ok(WorkerHandle { stop, stats, events, ledger, halter, thread })
 }
 
 struct Worker<L> {
@@ -154,11 +163,16 @@ impl<L: EventLog> Worker<L> {
             return Err(error);
         }
         for &partition in &owned {
+            let unreadable =
+                |whose| |source| WorkerError::Unreadable { what: "the note", whose, source };
             let name = note_name(usize::from(partition.0));
             if let Some(bytes) = parts.store.note(&name)? {
-                let unreadable =
-                    |source| WorkerError::Unreadable { what: "the note", whose: name, source };
-                folder.counts.restore(partition, &bytes).map_err(unreadable)?;
+                folder.counts.restore(partition, &bytes).map_err(unreadable(name))?;
+            }
+            let name = ledger::note_name(partition);
+            if let Some(bytes) = parts.store.note(&name)? {
+                let restored = folder.ledger.lock().restore_note(partition, &bytes);
+                restored.map_err(unreadable(name))?;
             }
         }
         folder.derived_before = crate::derived_before(parts.store.as_ref(), config.partitions)?;
@@ -326,6 +340,8 @@ impl<L: EventLog> Worker<L> {
             events.clear();
             folder.counts.drain_into(&mut events);
         }
+        // Who reads the ledger goes on with the same handle.
+        self.folder.ledger.take_over(&mut folder.ledger);
         self.folder = folder;
         self.parts.view = view;
         self.parts.plan = Arc::clone(&self.folder.plan);
@@ -351,7 +367,7 @@ impl<L: EventLog> Worker<L> {
             return self.move_on();
         }
         let (committed, since) = self.checkpointed;
-        let dirty = self.folder.persons.dirty.len();
+        let dirty = self.folder.persons.dirty.len() + self.folder.ledger.lock().dirty();
         let moved = dirty > 0 || self.cursor != committed;
         let due = since.elapsed() >= self.config.checkpoint_every || dirty >= CHECKPOINT_DIRTY;
         if moved && (due || last) && self.checkpointer.is_free() {
@@ -378,7 +394,8 @@ impl<L: EventLog> Worker<L> {
             self.checkpointed = (self.cursor, Instant::now());
             return Ok(());
         }
-        moving.last = self.folder.persons.dirty.len() <= MOVE_PERSONS;
+        let left = self.folder.persons.dirty.len().max(self.folder.ledger.lock().dirty());
+        moving.last = left <= MOVE_PERSONS;
         let part = if moving.last {
             checkpoint::collect(&mut self.folder, &self.owned, self.cursor.0)
         } else {

@@ -23,7 +23,8 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
         impl WorkerStats {
             $($(#[$doc])* #[must_use] pub fn $name(&self) -> $type {
-                self.$name.load(Ordering::Relaxed)
+                // Paired with the release of `stands_at`.
+                self.$name.load(Ordering::Acquire)
             })*
         }
     };

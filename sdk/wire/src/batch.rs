@@ -33,7 +33,8 @@ struct Item {
 }
 
 impl<'a> Batch<'a> {
-    /// Events in the body, good or bad; at least one.
+    /// Events in the body, good or bad. None only in a report: a batch in which an installation says
+    /// how it stands and nothing else.
     #[must_use]
     pub fn event_count(&self) -> usize {
         self.items.len()
@@ -71,8 +72,8 @@ impl<'a> Batch<'a> {
 /// before or after it.
 ///
 /// # Errors
-/// The body is empty, not UTF-8, not JSON around its events, no batch, or a batch of no or too many
-/// events.
+/// The body is empty, not UTF-8, not JSON around its events, no batch, or a batch of too many events
+/// or of none. None is right if `sillage.install` says who reports.
 ///
 /// # Cost
 /// One pass, and one allocation for the list of events.
@@ -89,7 +90,8 @@ pub fn decode_batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Batch<'a>, Bo
         .object(|key, reader| match Field::named(key) {
             Some(Field::Batch) if items.is_some() => Err(reader.fault(Code::DuplicateKey)),
             Some(Field::Batch) => {
-                items = Some(read_items(reader, text.len(), limits)?);
+                let read = read_items(reader, text.len(), limits)?;
+                items = Some((read, reader.at() - 1));
                 Ok(())
             }
             Some(field) => shared.read_one(field, reader),
@@ -97,14 +99,13 @@ pub fn decode_batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Batch<'a>, Bo
         })
         .map_err(relative)?;
     expect_end(&mut reader).map_err(relative)?;
-    let items = items.ok_or(BodyError { code: Code::InvalidEnvelope, offset: start })?;
-    Ok(Batch {
-        envelope: Envelope::of_batch(&shared, text, limits),
-        text,
-        limits: *limits,
-        kind: None,
-        items,
-    })
+    let (items, end) = items.ok_or(BodyError { code: Code::InvalidEnvelope, offset: start })?;
+    let envelope = Envelope::of_batch(&shared, text, limits);
+    let reports = envelope.sillage.as_ref().is_some_and(|s| !s.install.is_empty());
+    if items.is_empty() && !reports {
+        return Err(relative(Fault { code: Code::EmptyBatch, at: end }));
+    }
+    Ok(Batch { envelope, text, limits: *limits, kind: None, items })
 }
 
 /// Walks a body that is one event itself, as on the paths named after a type. `kind` is what the
@@ -183,7 +184,8 @@ fn read_items(
     }
     reader.advance();
     if reader.next_byte() == Some(b']') {
-        return Err(reader.fault(Code::EmptyBatch));
+        reader.advance();
+        return Ok(Vec::new());
     }
     let expected = (body_bytes / EVENT_BYTES_TYPICAL + 1).min(limits.batch_events_max);
     let mut items = Vec::with_capacity(expected);

@@ -1,7 +1,7 @@
 //! What a batch says once for all its events.
 use crate::fields::{Field, Fields, Form, read_place, text_at};
 use crate::json::{Raw, Reader};
-use crate::limits::{DROPPED_REASONS_MAX, Limits, SENT_AT_ECHO_BYTES_MAX};
+use crate::limits::{Limits, SENT_AT_ECHO_BYTES_MAX, TOLD_COUNT_MAX, TOLD_REASONS_MAX};
 use crate::time::parse_time_ms;
 use crate::verdict::Fault;
 use alloc::borrow::Cow;
@@ -29,17 +29,22 @@ pub struct Envelope<'a> {
     pub sillage: Option<Sillage<'a>>,
 }
 
-/// What our own SDKs say about the device and this try. Absent text is "".
+/// What our own SDKs say about the installation and this try. Absent text is "".
+///
+/// All counts of events are cumulative since the installation: what is told twice, late or never
+/// does no harm, because the next telling holds it too. What waits on the device is
+/// `seq − acknowledged − Σ rejected − Σ dropped − Σ unsure`, the events of this batch included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Sillage<'a> {
     /// Random per try; the reply echoes it.
     pub batch_id: Cow<'a, str>,
-    /// The installation of the app.
+    /// The installation of the app: drawn once, gone with the app's storage.
     pub install: Cow<'a, str>,
     /// The run of the process.
     pub boot: Cow<'a, str>,
-    /// The position of the batch in what the installation has sent.
+    /// Events that the installation has created, those dropped included. Every event takes the next
+    /// number when it is created and bears it as its own `seq`.
     pub seq: Option<u64>,
     /// Age of the process, on a monotonic clock.
     pub uptime_ms: Option<i64>,
@@ -47,8 +52,15 @@ pub struct Sillage<'a> {
     pub clock_offset_ms: Option<i64>,
     /// How far that estimate can be wrong.
     pub clock_error_ms: Option<i64>,
-    /// Events that the device dropped since its last report, by reason.
+    /// Events that the device knows to be accepted, or to be duplicates of accepted ones.
+    pub acknowledged: Option<u64>,
+    /// Events that the device knows to be refused, by code.
+    pub rejected: Vec<(Cow<'a, str>, u64)>,
+    /// Events that the device gave up and that certainly never arrived, by reason.
     pub dropped: Vec<(Cow<'a, str>, u64)>,
+    /// Events that the device gave up after a try whose answer never came, by reason: they may have
+    /// arrived.
+    pub unsure: Vec<(Cow<'a, str>, u64)>,
     /// How often this batch was sent before.
     pub resends: u64,
 }
@@ -89,9 +101,15 @@ impl<'a> Sillage<'a> {
         let mut sillage = Self::default();
         let mut reader = Reader::new(raw.as_str());
         let read = reader.object(|key, reader| {
-            if key == b"dropped" && reader.peek() == Some(b'{') {
+            if reader.peek() == Some(b'{') {
                 let span = reader.skip_value()?;
-                sillage.dropped = dropped(reader.slice(span), limits);
+                let told = || by_reason(reader.slice(span), limits);
+                match key {
+                    b"rejected" => sillage.rejected = told(),
+                    b"dropped" => sillage.dropped = told(),
+                    b"unsure" => sillage.unsure = told(),
+                    _ => {}
+                }
                 return Ok(());
             }
             let text = read_text(reader)?;
@@ -102,7 +120,8 @@ impl<'a> Sillage<'a> {
                 b"batchId" => sillage.batch_id = text,
                 b"install" => sillage.install = text,
                 b"boot" => sillage.boot = text,
-                b"seq" => sillage.seq = text.parse().ok(),
+                b"seq" => sillage.seq = count(&text),
+                b"acknowledged" => sillage.acknowledged = count(&text),
                 b"uptimeMs" => sillage.uptime_ms = whole(&text),
                 b"clockOffsetMs" => sillage.clock_offset_ms = whole(&text),
                 b"clockErrorMs" => sillage.clock_error_ms = whole(&text),
@@ -117,13 +136,14 @@ impl<'a> Sillage<'a> {
     }
 }
 
-fn dropped<'a>(text: &'a str, limits: &Limits) -> Vec<(Cow<'a, str>, u64)> {
+/// Reads counts by name, such as `{"queue_full":3}`. What is no count is left out.
+fn by_reason<'a>(text: &'a str, limits: &Limits) -> Vec<(Cow<'a, str>, u64)> {
     let mut found = Vec::new();
     let mut reader = Reader::new(text);
     let read = reader.object(|key, reader| {
         let reason = core::str::from_utf8(key).unwrap_or_default();
-        if let Ok(count) = read_text(reader)?.parse()
-            && found.len() < DROPPED_REASONS_MAX
+        if let Some(count) = count(&read_text(reader)?)
+            && found.len() < TOLD_REASONS_MAX
             && reason.len() <= limits.key_bytes_max
         {
             found.push((Cow::Owned(String::from(reason)), count));
@@ -133,6 +153,11 @@ fn dropped<'a>(text: &'a str, limits: &Limits) -> Vec<(Cow<'a, str>, u64)> {
     // A broken object keeps what was read before the break.
     read.ok();
     found
+}
+
+/// A count of events; one that no installation can reach is none.
+fn count(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|count| *count <= TOLD_COUNT_MAX)
 }
 
 /// Reads a value as text; "" if it is none.

@@ -82,8 +82,12 @@ const _: () = assert!(DEPTH_CEILING <= u32::BITS as usize, "one bit per level");
 /// accepted unchecked, and the first of two equal keys wins, so that the cost stays linear.
 pub(crate) const DUPLICATE_KEYS_COMPARED: usize = 16;
 
-/// Reasons of loss that a device may report in `sillage.dropped`; more are ignored.
-pub(crate) const DROPPED_REASONS_MAX: usize = 32;
+/// Names in each of `sillage.rejected`, `dropped` and `unsure`; more are ignored.
+pub(crate) const TOLD_REASONS_MAX: usize = 32;
+
+/// The largest count in `sillage`: a thousand events a second for 34 years. Larger ones are absent,
+/// so that sums over all installations stay far below 64 bits.
+pub(crate) const TOLD_COUNT_MAX: u64 = 1 << 40;
 
 /// Text of `sentAt` that is echoed. The longest RFC 3339 text that means anything has 35 bytes.
 pub(crate) const SENT_AT_ECHO_BYTES_MAX: usize = 64;

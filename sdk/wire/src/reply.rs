@@ -19,6 +19,8 @@ pub struct Reply<'a> {
     pub received_at: i64,
     /// Echo of `sentAt` as it was written; left out if empty.
     pub sent_at: &'a str,
+    /// The public segments that the sender is in, by key; left out if it is not told.
+    pub segments: Option<&'a [String]>,
 }
 
 /// One refused event.
@@ -46,6 +48,16 @@ pub fn write_reply(out: &mut String, reply: &Reply<'_>) {
     format_time_ms(reply.received_at, out);
     out.push('"');
     write_text(out, "sentAt", reply.sent_at);
+    if let Some(segments) = reply.segments {
+        out.push_str(r#","segments":["#);
+        for (position, key) in segments.iter().enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            write_string(out, key);
+        }
+        out.push(']');
+    }
     out.push('}');
 }
 
@@ -96,6 +108,7 @@ mod tests {
                 rejected: &rejected,
                 received_at: 1_795_341_600_123,
                 sent_at: "2026-11-22T10:00:00.123Z",
+                segments: Some(&["hot-cart".into(), "vip".into()]),
             },
         );
         let read: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -105,8 +118,24 @@ mod tests {
                 {"index": 7, "messageId": "a\"b\u{1}\n", "code": "missing_id", "message": "né"},
                 {"index": 9, "code": "x", "message": "y"}
             ],
-            "receivedAt": "2026-11-22T10:00:00.123Z", "sentAt": "2026-11-22T10:00:00.123Z"
+            "receivedAt": "2026-11-22T10:00:00.123Z", "sentAt": "2026-11-22T10:00:00.123Z",
+            "segments": ["hot-cart", "vip"]
         });
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn no_segments_are_told_apart_from_segments_that_are_not_told() {
+        let reply = |segments| {
+            let mut out = String::new();
+            let (batch_id, sent_at, rejected) = ("", "", &[][..]);
+            let (accepted, duplicates, received_at) = (1, 0, 0);
+            let reply =
+                Reply { batch_id, accepted, duplicates, rejected, received_at, sent_at, segments };
+            write_reply(&mut out, &reply);
+            serde_json::from_str::<serde_json::Value>(&out).unwrap()
+        };
+        assert_eq!(reply(None).get("segments"), None);
+        assert_eq!(reply(Some(&[])).get("segments"), Some(&serde_json::json!([])));
     }
 }

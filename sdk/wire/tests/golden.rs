@@ -87,7 +87,9 @@ fn events_inherit_from_a_batch_whose_fields_come_last() {
         {"type":"track","event":"C","messageId":"3","userId":null,"anonymousId":""}],
         "context":{"locale":"fr"},"anonymousId":"device","userId":"u\u00e9",
         "sillage":{"batchId":"b","install":"i","boot":"o","seq":812,"uptimeMs":5321,
-            "clockOffsetMs":-41.7,"clockErrorMs":12,"dropped":{"queue_full":3,"bad":"x"},"resends":1}}"#;
+            "clockOffsetMs":-41.7,"clockErrorMs":12,"acknowledged":790,
+            "rejected":{"missing_id":2},"dropped":{"queue_full":3,"bad":"x"},
+            "unsure":{"too_old":5,"forged":1099511627777},"resends":1}}"#;
     let batch = decode_batch(body, &Limits::default()).unwrap();
     let events: Vec<_> = batch.events().map(Result::unwrap).collect();
     let users: Vec<_> = events.iter().map(|e| &*e.user_id).collect();
@@ -100,7 +102,42 @@ fn events_inherit_from_a_batch_whose_fields_come_last() {
     assert_eq!((&*sillage.batch_id, &*sillage.install, &*sillage.boot), ("b", "i", "o"));
     assert_eq!((sillage.seq, sillage.uptime_ms), (Some(812), Some(5_321)));
     assert_eq!((sillage.clock_offset_ms, sillage.clock_error_ms), (Some(-41), Some(12)));
-    assert_eq!((sillage.dropped.as_slice(), sillage.resends), (&[("queue_full".into(), 3)][..], 1));
+    assert_eq!((sillage.acknowledged, sillage.resends), (Some(790), 1));
+    assert_eq!(sillage.rejected, [("missing_id".into(), 2)]);
+    assert_eq!(sillage.dropped, [("queue_full".into(), 3)]);
+    assert_eq!(sillage.unsure, [("too_old".into(), 5)], "no installation counts so far");
+}
+
+#[test]
+fn a_batch_of_no_events_is_a_report_if_it_says_whose() {
+    let limits = Limits::default();
+    let body = br#"{"sillage":{"install":"i","seq":9,"dropped":{"storage_full":4}},"batch":[ ]}"#;
+    let report = decode_batch(body, &limits).unwrap();
+    assert_eq!((report.event_count(), report.events().count()), (0, 0));
+    let sillage = report.envelope.sillage.unwrap();
+    assert_eq!((&*sillage.install, sillage.seq), ("i", Some(9)));
+    assert_eq!(sillage.dropped, [("storage_full".into(), 4)]);
+    for nobody in
+        [r#"{"batch":[],"sillage":{"seq":9}}"#, r#"{"batch":[],"sillage":{"install":""}}"#]
+    {
+        let refused = decode_batch(nobody.as_bytes(), &limits).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.offset), ("empty_batch", 10), "{nobody}");
+    }
+}
+
+#[test]
+fn what_our_clients_say_is_read_from_their_own_file() {
+    let body = include_bytes!("golden/sillage_sdk.json");
+    let batch = decode_batch(body, &Limits::default()).unwrap();
+    let events: Vec<_> = batch.events().map(Result::unwrap).collect();
+    assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), [Some(1_041), Some(1_043)]);
+    let sillage = batch.envelope.sillage.as_ref().unwrap();
+    let sum = |counts: &[(std::borrow::Cow<'_, str>, u64)]| counts.iter().map(|c| c.1).sum::<u64>();
+    let settled = sillage.acknowledged.unwrap()
+        + sum(&sillage.rejected)
+        + sum(&sillage.dropped)
+        + sum(&sillage.unsure);
+    assert_eq!((sillage.seq, settled), (Some(1_043), 1_041), "two events wait: those of the batch");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl DeadLetter {
             body: (0, end),
             companion: false,
         };
-        Append { shared: Vec::new(), bodies: body, records: vec![record] }
+        Append { bodies: body, records: vec![record], ..Append::default() }
     }
 
     pub(crate) fn from_body(body: &[u8]) -> Option<Self> {

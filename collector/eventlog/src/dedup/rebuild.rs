@@ -92,7 +92,7 @@ impl Rebuild<'_> {
                     let next = Generation::starting(block.position, salt);
                     full.push(std::mem::replace(&mut generation, next));
                 }
-                let leaders = block.records().filter(|record| !record.companion);
+                let leaders = block.records().filter(|record| record.leads);
                 generation.ids.extend(leaders.map(|record| record.id.0));
                 generation.extend(block.position + block.bytes as u64, block.received);
             })?;

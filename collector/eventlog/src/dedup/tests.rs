@@ -173,6 +173,16 @@ fn the_ids_of_companions_are_not_known_after_a_restart_either() {
 }
 
 #[test]
+fn the_ids_of_tallies_are_not_known_after_a_restart_either() {
+    let world = World::new();
+    let mut append = append_of(b"", &[(id(1), 1, b"event"), (id(2), 2, b"told")]);
+    append.tally = Some(1);
+    append_now(&world.open(), append);
+    assert!(!is_duplicate(&world.open(), id(2)));
+    assert_known(&world.open(), 1..3);
+}
+
+#[test]
 fn ids_of_another_log_are_refused() {
     let world = World::new();
     let log = world.open();

@@ -6,6 +6,7 @@ mod facts;
 mod hostile;
 mod overload;
 mod pages;
+mod reports;
 mod rig;
 mod times;
 mod verdicts;

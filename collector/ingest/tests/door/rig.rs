@@ -8,8 +8,9 @@ use sillage_eventlog::{
     Clock, Cursor, DeadLetter, DeadLetterConfig, DeadLetters, EventLog, FileLog, FileLogConfig,
     ListOrder, MemoryLog,
 };
-use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest};
-use sillage_model::{Fact, FactKind, Map, Partition, SharedContexts, Value};
+use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest, PublicSegments};
+use sillage_ledger::{Counts, Report};
+use sillage_model::{Fact, FactKind, Map, Partition, SharedContexts, Value, partition_of};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -51,11 +52,20 @@ impl Rig<FileLog> {
 
 impl<L: EventLog> Rig<L> {
     pub(crate) fn on(log: L, dir: TempDir, config: IngestConfig, project: ProjectIngest) -> Self {
-        let log = Arc::new(log);
+        Self::telling(None, Arc::new(log), dir, (config, project))
+    }
+
+    /// One whose devices are told their segments.
+    pub(crate) fn telling(
+        segments: Option<Arc<dyn PublicSegments>>,
+        log: Arc<L>,
+        dir: TempDir,
+        (config, project): (IngestConfig, ProjectIngest),
+    ) -> Self {
         let letters = DeadLetterConfig::new(dir.path().join("dead-letters"));
         let letters = Arc::new(DeadLetters::open(letters).unwrap());
         let (log_in, dead_letters) = (Arc::clone(&log), Arc::clone(&letters));
-        let intake = Intake { project, log: log_in, dead_letters };
+        let intake = Intake { project, log: log_in, dead_letters, segments };
         let ingest = Ingest::new(config, vec![intake], Clock::new(|| NOW)).unwrap();
         Self { ingest, log, letters, dir }
     }
@@ -75,20 +85,42 @@ impl<L: EventLog> Rig<L> {
         answer.json()
     }
 
-    /// Everything in the log.
+    /// Every event in the log, and what follows from it.
     pub(crate) fn facts(&self) -> Vec<Kept> {
         let mut facts = Vec::new();
+        self.visit(&mut |fact, partition| {
+            if fact.kind != FactKind::Report {
+                fact.props.check().unwrap();
+                fact.context.check().unwrap();
+                facts.push(Kept::new(fact, partition));
+            }
+        });
+        facts
+    }
+
+    /// Every report in the log: its subject, and what it says.
+    pub(crate) fn reports(&self) -> Vec<(String, String)> {
+        let mut reports = Vec::new();
+        self.visit(&mut |fact, partition| {
+            if fact.kind == FactKind::Report {
+                assert_eq!(partition, partition_of(fact.subject, 64));
+                assert_eq!((fact.received.0, fact.context.is_empty()), (NOW, true));
+                let report = Report::decode(fact.props.as_bytes()).unwrap();
+                reports.push((fact.subject.to_owned(), told(&report)));
+            }
+        });
+        reports
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&Fact<'_>, Partition)) {
         let mut at = Cursor::START;
         loop {
             let next = self.log.read(at, 1 << 20, &mut |record| {
                 let shared = SharedContexts::from_bytes(record.shared);
-                let fact = Fact::decode(shared, record.body).unwrap();
-                fact.props.check().unwrap();
-                fact.context.check().unwrap();
-                facts.push(Kept::new(&fact, record.partition));
+                visit(&Fact::decode(shared, record.body).unwrap(), record.partition);
             });
             match next.unwrap() {
-                next if next == at => return facts,
+                next if next == at => return,
                 next => at = next,
             }
         }
@@ -97,6 +129,38 @@ impl<L: EventLog> Rig<L> {
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         let listed = self.letters.list(None, 100, ListOrder::OldestFirst).unwrap();
         listed.into_iter().map(|stored| stored.letter).collect()
+    }
+}
+
+/// A report in one line.
+fn told(report: &Report<'_>) -> String {
+    let list = |counts: &Counts| {
+        counts.iter().map(|(name, count)| format!(" {name}={count}")).collect::<String>()
+    };
+    match report {
+        Report::Told(told, tally) => format!(
+            "{}/{} created {} acknowledged {} rejected{} dropped{} unsure{} batch {}{} new {} again {}",
+            told.source.0,
+            told.source.1,
+            told.created,
+            told.acknowledged,
+            list(&told.rejected),
+            list(&told.dropped),
+            list(&told.unsure),
+            told.last_batch,
+            list(&told.last_rejected),
+            tally.accepted,
+            tally.duplicates
+        ),
+        Report::Counted(counted) => format!(
+            "{}/{} received {} duplicates {} rejected{} dropped{}",
+            counted.source.0,
+            counted.source.1,
+            counted.received,
+            counted.duplicates,
+            list(&counted.rejected),
+            list(&counted.dropped)
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ mod cursor;
 mod dead_letters;
 mod definition;
 mod history;
+mod ledger;
 mod path;
 mod problem;
 mod route;
@@ -21,6 +22,7 @@ pub use crate::http::definition::{
     Diagnosis, EditAnswer, EditRefused, Edited, SegmentDetail, SegmentState, Segments,
 };
 pub use crate::http::history::{ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource};
+pub use crate::http::ledger::{LedgerSource, ledger_document};
 use crate::http::problem::Problem;
 use crate::http::route::Route;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -56,6 +58,8 @@ pub struct LookupProject {
     pub counts: Arc<dyn Fn() -> SummaryParts + Send + Sync>,
     /// The rejected events.
     pub dead_letters: Arc<dyn DeadLetterSource>,
+    /// What became of every event that was created.
+    pub ledger: Arc<dyn LedgerSource>,
     /// Who looks at its history.
     pub history: Arc<dyn HistorySource>,
 }
@@ -168,6 +172,7 @@ impl Lookup {
             Route::Segment(key) => segments::one(&reading, &key),
             Route::Members(key) => segments::members(&reading, &key),
             Route::Summary => summary::summary(&reading),
+            Route::Ledger => ledger::ledger(&reading),
             Route::DeadLetters => dead_letters::list(&reading).await,
         }
     }

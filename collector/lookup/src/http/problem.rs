@@ -80,6 +80,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "person_unknown", detail)
     }
 
+    pub(crate) fn install_unknown() -> Self {
+        let detail = "no installation with this id has reported, or it was silent for 90 days";
+        Self::new(StatusCode::NOT_FOUND, "install_unknown", detail)
+    }
+
     pub(crate) fn segment_unknown(key: &str) -> Self {
         let detail = format!("the project defines no segment with the key {key:?}");
         Self::new(StatusCode::NOT_FOUND, "segment_unknown", detail)

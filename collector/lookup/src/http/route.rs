@@ -11,6 +11,7 @@ pub(crate) enum Route {
     Segment(String),
     Members(String),
     Summary,
+    Ledger,
     DeadLetters,
 }
 
@@ -42,6 +43,7 @@ pub(crate) fn route(path: &str) -> Result<Route, Problem> {
         ["segments", key] if !key.is_empty() => Route::Segment(decode(key)?),
         ["segments", key, "members"] if !key.is_empty() => Route::Members(decode(key)?),
         ["summary"] => Route::Summary,
+        ["ledger"] => Route::Ledger,
         ["dead-letters"] => Route::DeadLetters,
         _ => return Err(Problem::path_unknown()),
     };
@@ -65,7 +67,8 @@ mod tests {
             ("/v1/dead-letters", Ok(Route::DeadLetters)),
             ("/v1/users/", Err("path_unknown")),
             ("/v1/users/42/explain/vip", Err("path_unknown")),
-            ("/v1/ledger", Err("path_unknown")),
+            ("/v1/ledger", Ok(Route::Ledger)),
+            ("/v1/live", Err("path_unknown")),
             ("/v1/users/%zz", Err("malformed")),
         ];
         for (path, want) in cases {

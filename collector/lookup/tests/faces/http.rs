@@ -1,16 +1,18 @@
 //! The reading paths, asked as a server would ask them.
-use crate::world::{SEGMENTS, person, shop};
+use crate::world::{NOW, SEGMENTS, person, shop};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
+use sillage_ledger::{Balance, Counted, Row, Source, Tally, Told, Total};
 use sillage_lookup::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
-    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, Lookup, LookupProject,
-    SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
+    ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, LedgerSource, Lookup,
+    LookupProject, SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
 };
-use sillage_model::PersonKey;
+use sillage_model::{PersonKey, ReceiptMillis};
 use sillage_store::Shown;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 struct Letters(Vec<DeadLetter>);
@@ -186,8 +188,88 @@ fn project(name: &str, users: i64, letters: u64) -> LookupProject {
         ready: Arc::new(move || users > 0),
         counts: Arc::new(|| SummaryParts { sessions: 9, events: vec![("Page Viewed".into(), 4)] }),
         dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
+        ledger: Arc::new(Books),
         history: Arc::new(Past),
     }
+}
+
+/// The ledger of one installation, and of a library that tells nothing.
+struct Books;
+
+impl Books {
+    fn balance() -> Balance {
+        let told = Told {
+            created: 12,
+            acknowledged: 5,
+            dropped: [("queue_full", 2)].into_iter().collect(),
+            unsure: [("too_old", 1)].into_iter().collect(),
+            last_batch: 3,
+            last_rejected: [("missing_id", 1)].into_iter().collect(),
+            ..Told::default()
+        };
+        let at = ReceiptMillis(NOW);
+        let first = Told { created: 6, last_batch: 6, ..Told::default() };
+        let mut row = Row::begin(&first, Tally { accepted: 4, duplicates: 0 }, at);
+        row.fold(&told, Tally { accepted: 2, duplicates: 3 }, at);
+        row.balance()
+    }
+}
+
+impl LedgerSource for Books {
+    fn sources(&self) -> BTreeMap<Source, Total> {
+        let (mut web, mut pixel) = (Total::default(), Total::default());
+        web.add(&Self::balance());
+        let seen = Counted { received: 3, duplicates: 1, ..Counted::default() };
+        pixel.count(&seen, ReceiptMillis(NOW + 1));
+        [(Source::new(("web", "1.2")), web), (Source::new(("", "")), pixel)].into()
+    }
+
+    fn install(&self, id: &str) -> Option<(Source, Balance)> {
+        (id == "in/1").then(|| (Source::new(("web", "1.2")), Self::balance()))
+    }
+}
+
+#[test]
+fn the_ledger_tells_the_fate_of_every_event_by_library_and_by_installation() {
+    let numbers = json!({
+        "installs": 1, "created": 12, "received": 6, "duplicates": 3,
+        "rejected": {"missing_id": 1}, "dropped": {"queue_full": 2}, "unsure": {"too_old": 1},
+        "unsure_arrived": 0, "pending": 1, "lost": 1, "surplus": 0,
+        "last_report_at": "2023-11-14T22:13:20.000Z",
+    });
+    let with = |more: Value, numbers: &Value| {
+        let mut all = numbers.as_object().unwrap().clone();
+        all.extend(more.as_object().unwrap().clone());
+        Value::Object(all)
+    };
+    let counted = json!({
+        "source": "unknown", "version": "unknown", "installs": 0, "created": null, "received": 3,
+        "duplicates": 1, "rejected": {}, "dropped": {}, "unsure": {}, "unsure_arrived": 0,
+        "pending": null, "lost": null, "surplus": 0, "last_report_at": "2023-11-14T22:13:20.001Z",
+    });
+    let total =
+        json!({"received": 9, "duplicates": 4, "last_report_at": "2023-11-14T22:13:20.001Z"});
+    let answer = ask("/v1/ledger");
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body["project"], "shop");
+    assert!(answer.body["as_of"].is_string());
+    let web = with(json!({"source": "web", "version": "1.2"}), &numbers);
+    assert_eq!(answer.body["sources"], json!([counted, web]));
+    assert_eq!(answer.body["total"], with(total, &numbers));
+    let one = ask("/v1/ledger?install=in%2F1").body;
+    let as_of = one["as_of"].clone();
+    let who = json!({"project": "shop", "as_of": as_of, "install": "in/1"});
+    assert_eq!(one, with(who, &web));
+    let unknown = ask("/v1/ledger?install=in-2");
+    assert_eq!(
+        (unknown.status, &unknown.body["code"]),
+        (StatusCode::NOT_FOUND, &json!("install_unknown"))
+    );
+    let token = |token| ask_with(Method::GET, "/v1/ledger", Some(token));
+    assert_eq!(token("Bearer write-shop").body["code"], "scope");
+    assert_eq!(token("Bearer read-cold").status, StatusCode::SERVICE_UNAVAILABLE);
+    let posted = ask_with(Method::POST, "/v1/ledger", Some("Bearer read-shop"));
+    assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 fn lookup() -> Lookup {
@@ -273,7 +355,7 @@ fn problems_say_what_is_wrong() {
         (Method::GET, "/v1/devices/nobody", read, 404, "person_unknown"),
         (Method::GET, "/v1/users/0/explain/vip", read, 404, "path_unknown"),
         (Method::GET, "/v1/users/", read, 404, "path_unknown"),
-        (Method::GET, "/v1/ledger", read, 404, "path_unknown"),
+        (Method::GET, "/v1/live", read, 404, "path_unknown"),
         (Method::GET, "/v1/users/%zz", read, 400, "malformed"),
         (Method::GET, "/v1/segments/none", read, 404, "segment_unknown"),
         (Method::GET, "/v1/segments/none/members", read, 404, "segment_unknown"),

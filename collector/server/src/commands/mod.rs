@@ -1,6 +1,7 @@
 //! What each command does, one file each.
 mod config_check;
 mod history;
+mod ledger;
 mod profile;
 mod segments;
 mod serve;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => crate::import::run(&args),
         Command::Replay(args) => crate::replay::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Segments(Segments::List(args)) => segments::list(&args),
         Command::Segments(Segments::Check(args)) => segments::check(&args),
         Command::Segments(Segments::Preview(args)) => history::preview(&args),

@@ -1,6 +1,7 @@
 use crate::cli::Profile as Args;
 use crate::config::{Config, ProjectConfig};
 use crate::http_client::HttpClient;
+use crate::project::Project;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use sillage_eventlog::Clock;
@@ -13,7 +14,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let project = super::chosen(&config, args.project.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = match runtime.block_on(HttpClient::connect(config.server.listen)) {
-        Ok(client) => runtime.block_on(ask(client, project, args))?,
+        Ok(client) => runtime.block_on(ask(client, project, &path(args)))?,
         Err(_) => stored(&config, project, args)?,
     };
     let mut out = std::io::stdout().lock();
@@ -25,16 +26,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask(
+/// What the running collector answers.
+pub(super) async fn ask(
     mut client: HttpClient,
     project: &ProjectConfig,
-    args: &Args,
+    path: &str,
 ) -> anyhow::Result<Value> {
     let token = project.read_tokens.first().or(project.admin_tokens.first());
     let Some(token) = token else {
         bail!("project {} has no read token, so a running collector cannot be asked", project.name);
     };
-    let (status, body) = client.get(&path(args), token).await?;
+    let (status, body) = client.get(path, token).await?;
     let answer: Value = serde_json::from_slice(&body).context("the answer is not JSON")?;
     if !status.is_success() {
         let detail = answer["detail"].as_str().unwrap_or("no reason given");
@@ -49,8 +51,8 @@ fn path(args: &Args) -> String {
     format!("/v1/{kind}/{}", super::escaped(&args.id))
 }
 
-/// Opens the project as the collector would, looks, and closes it again.
-fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Result<Value> {
+/// Opens the project as the collector would, and waits until all of its log is folded.
+pub(super) fn open(config: &Config, chosen: &ProjectConfig) -> anyhow::Result<Project> {
     let folder = config.server.data_dir.join(&chosen.name);
     if !folder.exists() {
         bail!(
@@ -59,10 +61,15 @@ fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Resul
             folder.display()
         );
     }
-    let project = crate::project::Project::open(config, chosen, &Clock::system())?;
+    let project = Project::open(config, chosen, &Clock::system())?;
     if !project.settle() {
         bail!("a worker failed; the log above says why");
     }
+    Ok(project)
+}
+
+fn stored(config: &Config, chosen: &ProjectConfig, args: &Args) -> anyhow::Result<Value> {
+    let project = open(config, chosen)?;
     let view = project.shown.view();
     let found = if args.device { view.device(&args.id) } else { view.user(&args.id) };
     let fields = found.map(|profile| {

@@ -28,6 +28,10 @@ pub(crate) struct ProjectConfig {
     /// `true` keeps whole IP addresses in the log. Default false: /24 and /48 are kept.
     #[serde(default)]
     pub(crate) keep_ip: bool,
+    /// `true` tells our SDKs with each answer in which public segments the person of their device is.
+    /// Default false: who holds the write key, which is public, and knows a device's id could ask.
+    #[serde(default)]
+    pub(crate) segments_in_answers: bool,
     /// The time zone in which days, weeks and months begin, by its IANA name, such as
     /// `Europe/Paris`. Default `UTC`, the same everywhere.
     #[serde(default = "utc")]

@@ -244,6 +244,9 @@ impl<'a> Seeker<'a> {
             Ok(fact) => fact,
             Err(_) => return self.folder.fold(record),
         };
+        if fact.kind == FactKind::Report {
+            return Ok(());
+        }
         self.from.get_or_insert(fact.received.0);
         if fact.received.0 > self.until || self.ids.binary_search(&fact.subject).is_err() {
             return Ok(());

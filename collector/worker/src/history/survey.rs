@@ -112,6 +112,9 @@ impl Surveyor {
         let shared = SharedContexts::from_bytes(record.shared);
         // A damaged fact is left for the fold to report.
         let Ok(fact) = Fact::decode(shared, record.body) else { return self.folder.fold(record) };
+        if fact.kind == FactKind::Report {
+            return Ok(());
+        }
         let received = fact.received.0;
         self.from = Some(self.from.map_or(received, |from| from.min(received)));
         if received > self.of.until {

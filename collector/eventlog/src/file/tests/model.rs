@@ -148,7 +148,11 @@ impl Model {
     }
 
     fn check(&self, log: &FileLog) {
-        let all: Vec<Seen> = read_all(log, log.oldest());
+        let (told, all): (Vec<Seen>, Vec<Seen>) =
+            read_all(log, log.oldest()).into_iter().partition(|seen| seen.0 == TALLY);
+        let new = |seen: &Seen| usize::from(seen.3[b"told".len()]);
+        let told: usize = told.iter().map(new).sum();
+        assert_eq!(told, all.len(), "the tallies count every record of the log, and each once");
         for (id, _, shared, body) in &all {
             assert_eq!(*shared, b"shared", "never a wrong record");
             assert_eq!(*body, body_of(*id), "never a wrong record");
@@ -170,10 +174,14 @@ fn body_of(id: u128) -> Vec<u8> {
     vec![byte; usize::from(byte) * 3]
 }
 
+/// The id of every tally; no other record has it.
+const TALLY: u128 = 200;
+
 fn append_of_ids(ids: &[u8]) -> Append {
     let bodies: Vec<_> = ids.iter().map(|id| (u128::from(*id), body_of(u128::from(*id)))).collect();
-    let records: Vec<_> = bodies.iter().map(|(id, body)| (*id, 1, body.as_slice())).collect();
-    append_of(b"shared", &records)
+    let mut records: Vec<_> = bodies.iter().map(|(id, body)| (*id, 1, body.as_slice())).collect();
+    records.push((TALLY, 2, b"told"));
+    Append { tally: u32::try_from(ids.len()).ok(), ..append_of(b"shared", &records) }
 }
 
 /// Polls all in order until all are done, so that they are handed in in order and wait together.
