@@ -44,6 +44,8 @@ pub(crate) struct Heads {
 
 impl Heads {
     pub(crate) fn restore(&mut self, number: u32, record: &[u8]) {
+        // Even one that cannot be read has been given out.
+        self.next = self.next.max(number.wrapping_add(1));
         if let Some(head) = Head::decode(number, record) {
             let at = self.heads.partition_point(|known| known.number < number);
             self.heads.insert(at, head);

@@ -39,6 +39,8 @@ pub(super) struct Link {
     report_at: Option<u64>,
     /// How much of what was given up a collector has been told.
     pub(super) told: u64,
+    /// How much of what was acknowledged a collector has been told, as far as this process knows.
+    pub(super) told_acknowledged: u64,
     wake: Option<u64>,
 }
 
@@ -59,6 +61,7 @@ struct Flight {
     sent: i64,
     deadline: u64,
     given_up: u64,
+    acknowledged: u64,
     generation: u32,
 }
 
@@ -147,9 +150,14 @@ impl Tracker {
         Some(first.since.map_or(0, |since| since.saturating_add(self.config.batch_age_ms)))
     }
 
-    /// Whether the collector does not know yet what was given up.
+    /// Whether the collector does not know yet what was given up; or what was acknowledged last, where
+    /// it needs that to tell what is unsure from what is on its way.
     pub(super) fn report_is_due(&self) -> bool {
-        self.counts.given_up() > self.link.told && self.storage.is_storing() && !self.link.stopped
+        let unsure = || self.counts.unsure().next().is_some();
+        let settled =
+            self.queue.is_empty() && self.counts.acknowledged > self.link.told_acknowledged;
+        let news = self.counts.given_up() > self.link.told || settled && unsure();
+        news && self.storage.is_storing() && !self.link.stopped
     }
 
     /// Something was given up; a collector is to hear of it.
@@ -202,6 +210,7 @@ impl Tracker {
             sent,
             deadline: self.now.mono.0.saturating_add(FLIGHT_MAX_MS),
             given_up: self.counts.given_up(),
+            acknowledged: self.counts.acknowledged,
             generation: self.identity.generation,
         });
         let way = if link.background { Way::Leaving } else { Way::Usual };
@@ -329,6 +338,7 @@ impl Tracker {
         }
         let link = &mut self.link;
         link.told = link.told.max(flight.given_up);
+        link.told_acknowledged = link.told_acknowledged.max(flight.acknowledged);
         link.report_at = None;
         link.failures = 0;
         // What another answer asked for meanwhile still counts.

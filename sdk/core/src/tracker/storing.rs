@@ -123,6 +123,7 @@ impl Tracker {
         self.heads.next = self.heads.next.max(state.next_head);
         self.storage.bounds = state.bounds;
         self.link.told = state.told;
+        self.link.told_acknowledged = self.counts.acknowledged;
         // What was said since the start counts more than what was stored before.
         let said = core::mem::replace(&mut self.consent, Consent::restore(state.choices));
         self.consent.overlay(said);

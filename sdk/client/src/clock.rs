@@ -1,0 +1,33 @@
+//! The two clocks of this machine.
+use sdk_core::{DeviceMillis, MonoMillis, Now};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Reads both.
+pub(crate) fn now() -> Now {
+    Now { wall: wall(), mono: mono() }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the door through which the time comes in")]
+fn wall() -> DeviceMillis {
+    // Before 1970 a clock is only wrong; zero says so as well.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    DeviceMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Where the system can tell, it counts while the machine sleeps.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn mono() -> MonoMillis {
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let ms = since.tv_sec.saturating_mul(1_000).saturating_add(since.tv_nsec / 1_000_000);
+    MonoMillis(u64::try_from(ms).unwrap_or_default())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn mono() -> MonoMillis {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed();
+    // Never 0, which a tracker could take for before its own start.
+    MonoMillis(1_000 + u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1_000))
+}

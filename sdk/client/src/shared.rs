@@ -1,0 +1,135 @@
+//! What the callers' threads and the driver's thread share.
+use crate::client::{Delivered, Done, Signal};
+use crate::guard::Guard;
+use crate::limits::DURABLE_TIMEOUT;
+use sdk_core::Notice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What the driver is told.
+pub(crate) enum Command {
+    /// Deliver everything, and say what is left.
+    Flush { timeout: Duration, done: Done, then_stop: bool },
+}
+
+type Heard<T> = Box<dyn Fn(&T) + Send>;
+
+/// A lock that nobody leaves broken: what it guards is changed in one step.
+#[derive(Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far the driver has come with the disk, in calls.
+#[derive(Default)]
+struct Written {
+    tried: u64,
+    durable: u64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) guard: Arc<Guard>,
+    /// Calls whose events are with the tracker.
+    pub(crate) calls: AtomicU64,
+    /// Whether the driver waits, and the next call must wake it.
+    pub(crate) sleeping: AtomicBool,
+    pub(crate) bell: Notify,
+    /// Callers that wait for the disk.
+    pub(crate) waiting_for_disk: AtomicUsize,
+    /// Whether the app knows that tracking has ended.
+    pub(crate) gone: AtomicBool,
+    /// Who is told after the last write.
+    pub(crate) last_words: Lock<Vec<(Done, Delivered)>>,
+    written: Lock<Written>,
+    wrote: Condvar,
+    on_segments: Lock<Vec<Heard<[String]>>>,
+    on_signal: Lock<Vec<Heard<Signal>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self {
+            guard: Arc::new(guard),
+            calls: AtomicU64::new(0),
+            sleeping: AtomicBool::new(false),
+            bell: Notify::new(),
+            waiting_for_disk: AtomicUsize::new(0),
+            gone: AtomicBool::new(false),
+            last_words: Lock::default(),
+            written: Lock::default(),
+            wrote: Condvar::new(),
+            on_segments: Lock::default(),
+            on_signal: Lock::default(),
+        }
+    }
+
+    /// A call is with the tracker; wakes the driver if it is not awake. Gives the call's number.
+    pub(crate) fn called(&self) -> u64 {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.sleeping.load(Ordering::SeqCst) && self.sleeping.swap(false, Ordering::SeqCst) {
+            self.bell.notify_one();
+        }
+        number
+    }
+
+    /// Waits until a call's event is durable. False: it is not, or that takes too long.
+    pub(crate) fn wait_durable(&self, call: u64) -> bool {
+        self.waiting_for_disk.fetch_add(1, Ordering::SeqCst);
+        self.bell.notify_one();
+        let waited =
+            self.wrote.wait_timeout_while(self.written.lock(), DURABLE_TIMEOUT, |written| {
+                written.tried < call
+            });
+        self.waiting_for_disk.fetch_sub(1, Ordering::SeqCst);
+        let (written, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        written.durable >= call
+    }
+
+    /// What was called up to here has been written as well as the disk allowed.
+    pub(crate) fn wrote_up_to(&self, calls: u64, durably: bool) {
+        let mut written = self.written.lock();
+        written.tried = calls.max(written.tried);
+        if durably {
+            written.durable = calls.max(written.durable);
+        }
+        drop(written);
+        self.wrote.notify_all();
+    }
+
+    pub(crate) fn on_segments(&self, hear: Heard<[String]>) {
+        self.on_segments.lock().push(hear);
+    }
+
+    pub(crate) fn on_signal(&self, hear: Heard<Signal>) {
+        self.on_signal.lock().push(hear);
+    }
+
+    pub(crate) fn notice(&self, notice: &Notice) {
+        if let Notice::SegmentsChanged(segments) = notice {
+            tell(&self.on_segments, segments.as_slice());
+        }
+        self.signal(&Signal::Notice(notice.clone()));
+    }
+
+    pub(crate) fn signal(&self, signal: &Signal) {
+        tell(&self.on_signal, signal);
+    }
+}
+
+/// Tells everybody. What an app does wrong in its own function stays there.
+fn tell<T: ?Sized>(listeners: &Lock<Vec<Heard<T>>>, what: &T) {
+    for hear in listeners.lock().iter() {
+        catch_unwind(AssertUnwindSafe(|| hear(what))).ok();
+    }
+}
