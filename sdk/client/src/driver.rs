@@ -207,8 +207,7 @@ impl Driver {
         match command {
             None => return true,
             Some(Command::Flush { timeout, done, then_stop }) => {
-                let flush = Input::Lifecycle(Lifecycle::Flush);
-                self.shared.guard.with(|tracker, now| tracker.handle(now, flush));
+                self.stations.iter().for_each(Station::flush);
                 let deadline = Instant::now() + timeout;
                 self.flushes.push(Flush { deadline, done, then_stop });
             }
@@ -219,7 +218,9 @@ impl Driver {
     /// Answers those for whom everything is delivered or the time is over; says whether to stop.
     fn settle_flushes(&mut self) -> bool {
         let Some(own) = self.stations.first() else { return true };
-        let (idle, pending) = (own.is_idle(), own.pending());
+        // What other processes left behind is delivered too, if it has been found.
+        let idle = self.stations.iter().all(Station::is_idle);
+        let pending = self.stations.iter().map(Station::pending).sum();
         let now = Instant::now();
         let mut stop = false;
         let (over, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.flushes)
@@ -250,7 +251,9 @@ impl Driver {
                 self.adopted += 1;
                 let number = self.adopted;
                 let (wake, sync_at) = (None, None);
-                self.stations.push(Station { number, guard, keeping, wake, sync_at });
+                let station = Station { number, guard, keeping, wake, sync_at };
+                station.flush();
+                self.stations.push(station);
             }
         }
     }
@@ -303,6 +306,11 @@ impl Station {
                 return turn;
             }
         }
+    }
+
+    fn flush(&self) {
+        let flush = Input::Lifecycle(Lifecycle::Flush);
+        self.guard.with(|tracker, now| tracker.handle(now, flush));
     }
 
     fn is_idle(&self) -> bool {

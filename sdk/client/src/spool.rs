@@ -266,7 +266,10 @@ impl<D: Disk> Spool<D> {
         // Full: what was delivered in the meantime makes room, segment by segment.
         for _ in 0..self.segments.len() {
             let is_full = matches!(written, Err(SpoolError::Full));
-            if !is_full || self.garbage_bytes() == 0 || self.clean_oldest(0).is_err() {
+            if !is_full
+                || self.garbage_bytes() == 0
+                || self.clean_oldest(self.distrusted_below).is_err()
+            {
                 break;
             }
             written = self.append(&owed, disk_bytes_max);
@@ -430,7 +433,7 @@ impl<D: Disk> Spool<D> {
             let allowed = live.max(2 * self.bounds.segment_bytes);
             let is_due = self.segments.len() > 1 && self.garbage_bytes() > allowed;
             // A failure is tried again with the next write, and hurts only when the disk is full.
-            if !is_due || self.clean_oldest(0).is_err() {
+            if !is_due || self.clean_oldest(self.distrusted_below).is_err() {
                 return;
             }
         }

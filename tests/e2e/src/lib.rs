@@ -3,10 +3,12 @@
 
 mod collector;
 mod http;
+mod proxy;
 mod redis;
 
 pub use collector::{Collector, Project, binary};
 pub use http::{Answer, Http};
+pub use proxy::{Fate, Proxy};
 pub use redis::{RedisServer, Reply, Resp};
 
 /// Milliseconds since the epoch.

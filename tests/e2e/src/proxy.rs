@@ -1,6 +1,6 @@
 //! A network that cannot be relied on: an HTTP/1.1 proxy on loopback that draws for each request what
 //! becomes of it. It speaks just enough HTTP for the SDK: a head, a body of a known length.
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -148,8 +148,12 @@ impl Shared {
                 client.write_all(&half(&self.ask(request)?)).ok()?;
                 return None;
             }
-            Fate::Portal => answer(client, "200 OK", "text/html", "", "<html>Welcome aboard</html>")?,
-            Fate::Unavailable => answer(client, "503 No", "text/plain", "Retry-After: 1\r\n", "busy")?,
+            Fate::Portal => {
+                answer(client, "200 OK", "text/html", "", "<html>Welcome aboard</html>")?
+            }
+            Fate::Unavailable => {
+                answer(client, "503 No", "text/plain", "Retry-After: 1\r\n", "busy")?
+            }
             Fate::Redirected => {
                 answer(client, "302 Found", "text/html", "Location: http://127.0.0.1:1/\r\n", "")?;
             }
@@ -183,7 +187,8 @@ impl Shared {
         let mut word = self.state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let mut left = if self.calm.load(Ordering::Relaxed) { 0 } else { (word ^ word >> 31) % 100 };
+        let mut left =
+            if self.calm.load(Ordering::Relaxed) { 0 } else { (word ^ word >> 31) % 100 };
         for ((fate, weight), met) in FATES.iter().zip(&self.met) {
             if left < *weight {
                 met.fetch_add(1, Ordering::Relaxed);
