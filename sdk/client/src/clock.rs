@@ -1,10 +1,19 @@
 //! The two clocks of this machine.
 use sdk_core::{DeviceMillis, MonoMillis, Now};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Reads both.
+/// The wall clock when this process first asked. A tracker looks at it only when it begins, so reading
+/// it with every call would cost each a tenth of its time for nothing.
+static START: OnceLock<Now> = OnceLock::new();
+
+/// The time: the monotonic clock, and the wall clock as it would be if nobody had set it since.
 pub(crate) fn now() -> Now {
-    Now { wall: wall(), mono: mono() }
+    let mono = mono();
+    let start = START.get_or_init(|| Now { wall: wall(), mono });
+    let since = mono.0.saturating_sub(start.mono.0);
+    let wall = start.wall.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX));
+    Now { wall: DeviceMillis(wall), mono }
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the door through which the time comes in")]
@@ -24,7 +33,6 @@ fn mono() -> MonoMillis {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn mono() -> MonoMillis {
-    use std::sync::OnceLock;
     use std::time::Instant;
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();

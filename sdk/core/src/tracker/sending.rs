@@ -166,9 +166,11 @@ impl Tracker {
         self.link.report_at.get_or_insert(at);
     }
 
+    /// `None`: nothing is to be reported. Without a time of its own a report is due at once: it became
+    /// possible only now.
     fn report_due_at(&self) -> Option<u64> {
-        let at = self.link.report_at.filter(|_| self.report_is_due())?;
-        Some(if self.link.push { 0 } else { at })
+        let at = if self.link.push { 0 } else { self.link.report_at.unwrap_or(0) };
+        self.report_is_due().then_some(at)
     }
 
     /// The oldest events that can share a batch.
