@@ -363,7 +363,8 @@ impl<D: Disk> Spool<D> {
             self.head_open = false;
         }
         if !self.head_open {
-            if self.unsynced {
+            // At most one segment is not durable, name and all: else a later one could outlive it.
+            if self.unsynced || (self.names_unsynced && !self.segments.is_empty()) {
                 self.sync_head()?;
             }
             self.segments.push_back(Segment { id: self.next_ordinal, bytes: 0, live_bytes: 0 });

@@ -229,8 +229,8 @@ fn step(syncs_fail: bool) -> impl Strategy<Value = Step> {
         2 => Just(Call::Append),
         2 => Just(Call::Cut),
         2 => Just(Call::Remove),
+        2 => Just(Call::SyncNames),
         syncs => Just(Call::Sync),
-        syncs => Just(Call::SyncNames),
     ];
     prop_oneof![
         20 => prop::collection::vec(op, 1..5).prop_map(Step::Write),
