@@ -1,5 +1,6 @@
 //! What a host tells the core.
 use crate::action::{Key, SendId};
+use crate::time::DeviceMillis;
 use crate::value::Object;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -103,6 +104,8 @@ pub struct Options<'a> {
     /// Whom the event is about, if not the person and device of this tracker: a server speaks of
     /// many. Such events carry their ids themselves.
     pub subject: Option<Subject<'a>>,
+    /// When it happened, by this device's wall clock, if not now.
+    pub at: Option<DeviceMillis>,
 }
 
 /// Whom an event is about. Empty text is absent; one of the two must be there.

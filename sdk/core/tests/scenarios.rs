@@ -146,6 +146,7 @@ impl Host {
                 user_id: subject["userId"].as_str().unwrap_or_default(),
                 anonymous_id: subject["anonymousId"].as_str().unwrap_or_default(),
             }),
+            at: said["time"].as_i64().map(DeviceMillis),
         };
         let member = if said.get("traits").is_some() { "traits" } else { "properties" };
         // Text is given as it is, so that it may be no JSON.

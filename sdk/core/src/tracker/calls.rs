@@ -145,14 +145,14 @@ impl Tracker {
             _ => "",
         };
         push_options(out, kind, user_id, options)?;
-        let at = self.clock.steady(now);
+        let minted = self.clock.steady(now);
         Ok(Call {
             kind,
             priority: self.priority(kind, texts[0].1),
             user_id: Box::from(user_id),
             own: options.subject.is_some(),
-            message_id: self.message_ids.mint(at),
-            at,
+            message_id: self.message_ids.mint(minted),
+            at: options.at.map_or(minted, |at| at.0),
         })
     }
 

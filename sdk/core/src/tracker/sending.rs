@@ -432,8 +432,8 @@ impl Tracker {
 
     fn is_expired(&self, event: &Queued) -> bool {
         let steady = self.clock.steady(self.now);
-        let age = if event.boot == self.identity.boot {
-            steady.saturating_sub(event.at)
+        let age = if let Some(since) = event.since {
+            i64::try_from(self.now.mono.0.saturating_sub(since)).unwrap_or(i64::MAX)
         } else {
             let bounds = (self.clock.bound(self.now), self.storage.bound_of(event.boot));
             match bounds {
