@@ -1,5 +1,5 @@
 //! A small HTTP/1.1 client for the commands that speak to a running collector.
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -59,24 +59,6 @@ impl HttpClient {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(json))?;
         self.send(request).await
-    }
-
-    /// Sends a gzip'd batch with a write key.
-    ///
-    /// # Errors
-    /// Anything but a 200 that says success: the caller still has the events.
-    pub(crate) async fn post_batch(&mut self, key: &str, gzip: Vec<u8>) -> anyhow::Result<Bytes> {
-        let request = Request::post("/v1/batch")
-            .header(header::HOST, self.address.to_string())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::CONTENT_ENCODING, "gzip")
-            .header("x-write-key", key)
-            .body(Full::from(gzip))?;
-        let (status, body) = self.send(request).await?;
-        if status != StatusCode::OK {
-            bail!("the collector answered {status}: {}", String::from_utf8_lossy(&body));
-        }
-        Ok(body)
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {

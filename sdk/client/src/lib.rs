@@ -27,7 +27,7 @@ mod witness;
 pub use builder::{Builder, StartError};
 pub use client::{Client, Delivered, Durability, Fields, Signal};
 pub use sdk_core::{
-    Choice, Config, DropReason, Input, Ledger, Lifecycle, Notice, Object, Options, PrivacySignal,
-    Subject, Value,
+    Choice, Config, DeviceMillis, DropReason, Input, Ledger, Lifecycle, Notice, Object, Options,
+    PrivacySignal, Subject, Value,
 };
 pub use transport::EndpointError;

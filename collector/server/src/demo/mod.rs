@@ -1,7 +1,7 @@
 //! `sillage demo`: the main job on a real retailer's events, embedded, with a view of it.
 //!
 //! Seven months of invoices: all but the last three days come in as history, those three live
-//! through HTTP in compressed time. Then the state is made again from the log and compared.
+//! through the native client in compressed time. Then the state is made again from the log and compared.
 mod board;
 mod plain;
 mod player;
@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use player::Played;
 use retail::{Shop, ShopEvent};
 use sillage_eventlog::Clock;
+use sillage_sdk::Ledger;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -70,10 +71,13 @@ fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
     bring_history(&running, history)?;
     let board = Board::new(&running.projects[0]);
     let started = Instant::now();
-    show_live(args, &runtime, &running, live, &board)?;
+    let ledger = show_live(args, &runtime, &running, live, (&board, folder))?;
     let took = started.elapsed();
     settle(&running)?;
-    writeln!(out, "{} live events in {:.1} s\n", live.len(), took.as_secs_f64())?;
+    writeln!(out, "{} live events in {:.1} s", live.len(), took.as_secs_f64())?;
+    if let Some(ledger) = ledger {
+        account(&mut out, &running, &ledger)?;
+    }
     plain::sizes(&mut out, &board)?;
     how_to_read(&mut out, &running)?;
     if args.stay {
@@ -154,19 +158,20 @@ fn bring_history(running: &Running, history: &[ShopEvent]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Plays the live part while somebody watches.
+/// Plays the live part while somebody watches; gives the client's ledger, unless it was interrupted.
 fn show_live(
     args: &cli::Demo,
     runtime: &tokio::runtime::Runtime,
     running: &Running,
     live: &[ShopEvent],
-    board: &Board,
-) -> anyhow::Result<()> {
+    (board, folder): (&Board, &Path),
+) -> anyhow::Result<Option<Ledger>> {
     let played = Arc::new(Played::default());
     let (events, progress) = (live.to_vec(), Arc::clone(&played));
     let (address, span) = (running.http, Duration::from_secs(args.seconds.max(1)));
+    let folder = folder.join(format!("demo-client-{}", std::process::id()));
     let playing = runtime
-        .spawn(async move { player::play(address, "wk_demo", &events, span, &progress).await });
+        .spawn(async move { player::play(address, &folder, &events, span, &progress).await });
     let view = if std::io::stdout().is_terminal() && !args.plain {
         screen::show(board, &played, live.len() as u64, &|| playing.is_finished())
     } else {
@@ -175,9 +180,34 @@ fn show_live(
     let interrupted = view?;
     if interrupted {
         playing.abort();
-        return Ok(());
+        return Ok(None);
     }
-    runtime.block_on(playing)?
+    runtime.block_on(playing)?.map(Some)
+}
+
+/// Holds what the client says it sent against what the collector says it received.
+fn account(
+    out: &mut impl std::io::Write,
+    running: &Running,
+    client: &Ledger,
+) -> anyhow::Result<()> {
+    let sources = running.projects[0].progress().ledger();
+    let balance = sources
+        .iter()
+        .find(|(source, _)| *source.name == *"sillage-rust")
+        .map(|(_, total)| total)
+        .context("the collector has no ledger of the client")?;
+    let (created, acknowledged) = (client.created, client.acknowledged);
+    writeln!(
+        out,
+        "ledger: {created} created and {acknowledged} acknowledged on the device, {} received, {} lost\n",
+        balance.received, balance.lost
+    )?;
+    // A folder that has seen the demo before has received more.
+    if balance.lost != 0 || balance.received < acknowledged {
+        bail!("the ledger does not balance");
+    }
+    Ok(())
 }
 
 fn settle(running: &Running) -> anyhow::Result<()> {

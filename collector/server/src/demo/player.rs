@@ -1,24 +1,25 @@
-//! Plays the live part: a real HTTP client that sends gzip'd batches at a compressed pace.
+//! Plays the live part through the SDK's native client, at a compressed pace: one program that speaks
+//! of many customers, as a shop's server does.
 use super::retail::ShopEvent;
-use crate::http_client::HttpClient;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use std::io::Write as _;
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use sillage_sdk::{Client, Config, Ledger, Notice, Object, Options, Signal, Subject};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Events in one request, as client libraries send.
-const BATCH_EVENTS: usize = 100;
 /// How often the player looks which events are due.
 const BEAT: Duration = Duration::from_millis(20);
+/// What is still on its way after the last event is waited for this long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How far the player is; read by the screen.
 #[derive(Debug, Default)]
 pub(crate) struct Played {
+    /// Events that the collector has acknowledged.
     pub(crate) events: AtomicU64,
-    pub(crate) requests: AtomicU64,
     /// The shop's time that is being played, milliseconds since the epoch.
     pub(crate) shop_time: AtomicU64,
 }
@@ -26,37 +27,76 @@ pub(crate) struct Played {
 /// The longest stretch without events that is played; nights are cut to it.
 const QUIET_MS: i64 = 20 * 60_000;
 
-/// Sends `events` (in order of time) so that they take `span` in all.
+/// Sends `events` (in order of time) so that they take `span` in all. Gives the client's own ledger.
 ///
 /// # Errors
-/// The first request that was not answered with success.
+/// Not everything was acknowledged.
 pub(crate) async fn play(
     address: SocketAddr,
-    key: &str,
+    folder: &Path,
     events: &[ShopEvent],
     span: Duration,
     played: &Arc<Played>,
+) -> anyhow::Result<Ledger> {
+    // Sooner than usual: somebody is watching.
+    let config = Config { batch_events: 100, batch_age_ms: 50, ..Config::native() };
+    let client = Client::builder("wk_demo", &format!("http://{address}"))
+        .folder(folder)
+        .config(config)
+        .app("demo shop", env!("CARGO_PKG_VERSION"))
+        .start()?;
+    let seen = Arc::clone(played);
+    client.on_signal(move |signal| {
+        if let Signal::Notice(Notice::Delivered(count)) = signal {
+            seen.events.fetch_add(u64::from(*count), Ordering::Relaxed);
+        }
+    });
+    perform(&client, events, span, played).await?;
+    let left = client.flush(PATIENCE).await.pending;
+    let ledger = client.ledger();
+    client.shutdown(Duration::ZERO).await;
+    if left > 0 || ledger.acknowledged != events.len() as u64 {
+        bail!("of {} live events not all were acknowledged: {ledger:?}", events.len());
+    }
+    Ok(ledger)
+}
+
+async fn perform(
+    client: &Client,
+    events: &[ShopEvent],
+    span: Duration,
+    played: &Played,
 ) -> anyhow::Result<()> {
     let score = score(events);
-    let Some(&length) = score.last() else { return Ok(()) };
-    let mut client = HttpClient::connect(address).await?;
+    let length = score.last().copied().unwrap_or_default();
     let pace = length.max(1) as f64 / span.as_millis().max(1) as f64;
     let started = Instant::now();
     let mut sent = 0;
     while sent < events.len() {
         let reached = (started.elapsed().as_millis() as f64 * pace) as i64;
         let due = score.partition_point(|&place| place <= reached);
-        let batch = &events[sent..due.min(sent + BATCH_EVENTS)];
-        let Some(last) = batch.last() else {
-            tokio::time::sleep(BEAT).await;
-            continue;
-        };
-        client.post_batch(key, packed(batch)?).await?;
-        played.shop_time.store(u64::try_from(last.at).unwrap_or(0), Ordering::Relaxed);
-        played.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        played.requests.fetch_add(1, Ordering::Relaxed);
-        sent += batch.len();
+        for event in &events[sent..due] {
+            track(client, event)?;
+            played.shop_time.store(u64::try_from(event.at).unwrap_or(0), Ordering::Relaxed);
+        }
+        sent = due;
+        tokio::time::sleep(BEAT).await;
     }
+    Ok(())
+}
+
+fn track(client: &Client, event: &ShopEvent) -> anyhow::Result<()> {
+    let told: Value = serde_json::from_str(&event.json)?;
+    let text = |key: &str| told[key].as_str().unwrap_or_default();
+    let properties = told["properties"].to_string();
+    let name = told["event"].as_str().context("an event of the shop has a name")?;
+    let subject = Some(Subject { user_id: text("userId"), anonymous_id: text("anonymousId") });
+    let at = Some(sillage_sdk::DeviceMillis(event.at));
+    client.track_with(
+        name,
+        Object::Json(&properties),
+        Options { subject, at, ..Options::default() },
+    );
     Ok(())
 }
 
@@ -69,20 +109,6 @@ fn score(events: &[ShopEvent]) -> Vec<i64> {
         place
     });
     events.first().map(|_| 0).into_iter().chain(later).collect()
-}
-
-/// A batch as it goes over the wire.
-fn packed(events: &[ShopEvent]) -> std::io::Result<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(b"{\"batch\":[")?;
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            gzip.write_all(b",")?;
-        }
-        gzip.write_all(event.json.as_bytes())?;
-    }
-    gzip.write_all(b"]}")?;
-    gzip.finish()
 }
 
 #[cfg(test)]
