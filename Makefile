@@ -11,7 +11,7 @@ endif
 bin := $(CARGO_TARGET_DIR)/release/sillage
 pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine -p sillage-ledger
 
-.PHONY: run test lint pure build bench fuzz help
+.PHONY: run test lint pure build bench size fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -38,6 +38,11 @@ lint: ## format, clippy and docs, all without warnings
 bench: build ## events per second beside bare servers, in one run
 	cargo build --release --locked -p sillage-bench
 	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)
+
+size: ## what the SDK's core weighs, alone in a library
+	cd tests/size && cargo build --release --locked
+	@stat -c '%s bytes, stripped: %n' $(CARGO_TARGET_DIR)/release/libsillage_size.so
+	@cargo tree -p sillage-sdk-core -e normal
 
 fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly compiler and cargo-fuzz
 	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz
