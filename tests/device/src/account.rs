@@ -3,7 +3,7 @@ use crate::call::canaries;
 use crate::clock::EPOCH_MS;
 use crate::collector::Received;
 use crate::lane::Request;
-use crate::truth::{Check, Gate, Rule, hold, sum};
+use crate::truth::{Check, Gate, Known, Rule, hold, sum};
 use crate::world::{Event, World};
 use sdk_core::Ledger;
 use std::collections::BTreeMap;
@@ -21,10 +21,11 @@ impl World {
         let own = &self.lanes[lane];
         let say = &request.told["sillage"];
         let events = request.told["batch"].as_array().map_or(&[][..], Vec::as_slice);
-        let long = request.body.len() > own.config.batch_bytes_max && events.len() > 1;
+        let bytes: usize = events.iter().map(|event| event.to_string().len() + 1).sum();
+        let long = bytes > own.config.batch_bytes_max && events.len() > 1;
         let many = events.len() > own.config.batch_events_max.max(1);
         hold(Rule::Bounds, !long && !many, || {
-            format!("lane {lane}: {} events in {} bytes", events.len(), request.body.len())
+            format!("lane {lane}: {} events in {bytes} bytes", events.len())
         })?;
         let whole = ["batchId", "install", "boot"].iter().all(|name| say[*name].is_string());
         hold(Rule::Body, whole && say["seq"].is_u64(), || format!("lane {lane}: {say}"))?;
@@ -61,6 +62,11 @@ impl World {
         let lane = request.lane;
         let install = request.told["sillage"]["install"].as_str().unwrap_or_default();
         let (rotten, current) = (self.lanes[lane].rotten, self.lanes[lane].install == install);
+        let known = match (rotten, current) {
+            (true, _) => Known::Rotten,
+            (false, true) => Known::Now,
+            (false, false) => Known::Before,
+        };
         self.met.many("collector: accepted", received.taken.len() as u64);
         self.met.many("collector: duplicates", received.duplicates);
         self.met.many("collector: refused events", received.refused.len() as u64);
@@ -74,7 +80,7 @@ impl World {
         };
         self.met.one(by_name);
         for taken in &received.taken {
-            let made = self.truth.took(lane, taken, rotten || !current)?;
+            let made = self.truth.took(lane, taken, known)?;
             let (at, generation) = (made.at, made.generation);
             if current {
                 self.truth.lanes[lane].note_taken(taken.seq.unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What a host does: inputs in, units to storage, requests out; and how it dies.
 use crate::call::{Kind, Said, Shape, canaries};
-use crate::lane::{Lane, Process, Request, Snapshot, fnv};
+use crate::lane::{Lane, Posted, Process, Request, Snapshot, fnv};
 use crate::plan::Act;
 use crate::polite::Polite;
 use crate::store::{Death, Disk, Op, Records, apply};
@@ -45,6 +45,11 @@ impl World {
     /// A process begins; storage is read meanwhile.
     pub(crate) fn start(&mut self, lane: usize) -> Check {
         if self.lanes[lane].process.is_some() {
+            return Ok(());
+        }
+        let back = self.devices[self.lanes[lane].device].off_until;
+        if back > self.now {
+            self.at(back, Event::Start { lane });
             return Ok(());
         }
         let now = self.clock(lane);
@@ -174,13 +179,7 @@ impl World {
             Act::Life(life) => self.life(lane, life),
             Act::Die(how, pause) => {
                 self.met.one(if how == Death::Kill { "host: killed" } else { "host: power cut" });
-                self.die(lane, how, None);
-                if how == Death::PowerCut {
-                    let device = self.lanes[lane].device;
-                    self.devices[device].clocks.boots.push(self.now + pause);
-                    self.others_die(lane);
-                }
-                self.at(self.now + pause, Event::Start { lane });
+                self.end(lane, how, pause, None);
                 Ok(())
             }
             Act::Rot => {
@@ -199,14 +198,19 @@ impl World {
         }
     }
 
-    /// A power cut ends every process of a device.
-    fn others_die(&mut self, lane: usize) {
-        let device = self.lanes[lane].device;
-        let pause = self.host_rng.magnitude(50, 60_000);
+    /// A process ends and comes back; a power cut ends every process of the device.
+    fn end(&mut self, lane: usize, how: Death, pause: u64, torn: Option<&[Op]>) {
+        let (device, back) = (self.lanes[lane].device, self.now + pause);
+        self.die(lane, how, torn);
+        self.at(back, Event::Start { lane });
+        if how == Death::Kill {
+            return;
+        }
+        self.devices[device].power_cut(back);
         for other in 0..self.lanes.len() {
             if other != lane && self.lanes[other].device == device {
                 self.die(other, Death::PowerCut, None);
-                self.at(self.now + pause, Event::Start { lane: other });
+                self.at(back, Event::Start { lane: other });
             }
         }
     }
@@ -359,7 +363,19 @@ impl World {
         self.drain(lane)
     }
 
+    /// What could not be written must not be sent: it is as if there were no network.
+    fn unsent(&mut self, lane: usize, sends: Vec<Posted>) -> Check {
+        for Posted { id, .. } in sends {
+            let mono = self.clock(lane).mono.0;
+            let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
+            process.polite.fail(mono);
+            self.input(lane, Input::Reply { send: id, outcome: Outcome::Unsent })?;
+        }
+        Ok(())
+    }
+
     fn drain(&mut self, lane: usize) -> Check {
+        let now = self.clock(lane);
         let mut wake = None;
         let (mut ops, mut bodies) = (Vec::new(), Vec::new());
         let own = &mut self.lanes[lane];
@@ -370,7 +386,11 @@ impl World {
                 Action::Forget { key } => ops.push(Op::Remove(key)),
                 Action::Send { id, body, way } => {
                     bodies.push(body.clone());
-                    process.sends.push((id, body, way));
+                    process.polite.send(now.mono.0).map_err(|mut violation| {
+                        violation.seen = format!("lane {lane}: {}", violation.seen);
+                        violation
+                    })?;
+                    process.sends.push(Posted { id, body, way, at: self.now });
                 }
                 Action::WakeAt(mono) => wake = Some(mono.0),
                 Action::Notice(notice) => count_notice(&notice, &mut self.met),
@@ -463,15 +483,18 @@ impl World {
         let unit = std::mem::take(&mut process.unit);
         if die && self.host_rng.per_mille(500) {
             self.met.one("host: died while it wrote");
-            return self.die_and_return(lane, how, Some(&unit));
+            let pause = self.host_rng.magnitude(50, 600_000);
+            self.end(lane, how, pause, Some(&unit));
+            return Ok(());
         }
         if !unit.is_empty() && !own.disk.write(&unit) {
             self.met.one("disk: unit refused");
             process.unit = unit;
             process.write_due = true;
             let generation = process.generation;
+            let unsent = std::mem::take(&mut process.sends);
             self.at(self.now + 1_000, Event::Write { lane, generation });
-            return Ok(());
+            return self.unsent(lane, unsent);
         }
         let sends = std::mem::take(&mut process.sends);
         if !sends.is_empty() || self.host.sync_always || self.host_rng.per_mille(100) {
@@ -480,48 +503,37 @@ impl World {
         }
         if die {
             self.met.one("host: died between writing and sending");
-            return self.die_and_return(lane, how, None);
+            let pause = self.host_rng.magnitude(50, 600_000);
+            self.end(lane, how, pause, None);
+            return Ok(());
         }
-        for (id, body, way) in sends {
-            self.request(lane, id, body, way)?;
+        for posted in sends {
+            self.request(lane, posted)?;
         }
         Ok(())
     }
 
-    fn die_and_return(&mut self, lane: usize, how: Death, torn: Option<&[Op]>) -> Check {
-        self.die(lane, how, torn);
-        if how == Death::PowerCut {
-            let device = self.lanes[lane].device;
-            self.devices[device].clocks.boots.push(self.now);
-            self.others_die(lane);
-        }
-        let pause = self.host_rng.magnitude(50, 600_000);
-        self.at(self.now + pause, Event::Start { lane });
-        Ok(())
-    }
-
-    fn request(&mut self, lane: usize, id: sdk_core::SendId, body: Vec<u8>, way: Way) -> Check {
+    fn request(&mut self, lane: usize, posted: Posted) -> Check {
+        let Posted { id, body, way, at } = posted;
         let told = serde_json::from_slice(&body);
         let told: serde_json::Value = told.map_err(|error| Violation {
             rule: Rule::Body,
             seen: format!("lane {lane}: {error} in {}", String::from_utf8_lossy(&body)),
         })?;
-        let mono = self.clock(lane).mono.0;
         self.note(&[self.now, lane as u64, fnv(&body)]);
         let now = self.now;
         let own = &mut self.lanes[lane];
         let Some(process) = own.process.as_mut() else { return Ok(()) };
-        process.polite.send(mono).map_err(|mut violation| {
-            violation.seen = format!("lane {lane}: {}", violation.seen);
-            violation
-        })?;
         own.install = told["sillage"]["install"].as_str().unwrap_or_default().to_owned();
         let generation = process.generation;
-        let request = Rc::new(Request { lane, generation, id, body, told, at: now });
+        let request = Rc::new(Request { lane, generation, id, body, told, at });
         let young = |request: &&Rc<Request>| request.at + FLIGHT_MS > now;
         let flights = process.in_flight.values().filter(young).count();
         let most = if way == Way::Leaving { own.config.leaving_batches_max.max(1) } else { 1 };
-        hold(Rule::Bounds, flights < most, || format!("lane {lane}: {flights} unanswered already"))?;
+        hold(Rule::Bounds, flights < most, || {
+            let others: Vec<_> = process.in_flight.values().map(|r| (r.id, r.at)).collect();
+            format!("lane {lane}: {way:?} {id:?} beside {others:?}")
+        })?;
         self.met.one(if way == Way::Leaving { "send: leaving" } else { "send: usual" });
         process.in_flight.insert(id, Rc::clone(&request));
         self.inspect(&request)?;

@@ -54,7 +54,7 @@ pub struct Process {
     /// Polled and not yet written.
     pub unit: Vec<Op>,
     /// Waiting for the unit to be written.
-    pub sends: Vec<(SendId, Vec<u8>, Way)>,
+    pub sends: Vec<Posted>,
     /// Whether the worker has been woken.
     pub write_due: bool,
     /// Requests without an answer.
@@ -71,6 +71,19 @@ pub struct Process {
     pub wake: Option<u64>,
 }
 
+/// A request that waits for its unit.
+#[derive(Debug)]
+pub struct Posted {
+    /// Its name.
+    pub id: SendId,
+    /// What is to be sent.
+    pub body: Vec<u8>,
+    /// How.
+    pub way: Way,
+    /// When it was asked for.
+    pub at: WorldMs,
+}
+
 /// A request on its way.
 #[derive(Debug)]
 pub struct Request {
@@ -84,7 +97,7 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The same, read.
     pub told: Json,
-    /// When it left.
+    /// When it was asked for.
     pub at: WorldMs,
 }
 

@@ -266,6 +266,17 @@ pub struct App<'a> {
     pub rotten: bool,
 }
 
+/// How much the checker knows of the numbers of an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It is the one that the lane has now.
+    Now,
+    /// The lane has begun anew since.
+    Before,
+    /// Its storage has changed by itself, so that numbers may be given out again.
+    Rotten,
+}
+
 /// Everything that was called, in all lanes.
 #[derive(Debug, Default)]
 pub struct Truth {
@@ -345,7 +356,7 @@ impl Truth {
     ///
     /// # Errors
     /// It is not what was said, or not the first of it.
-    pub fn took(&mut self, lane: usize, taken: &Taken, rotten: bool) -> Result<&Made, Violation> {
+    pub fn took(&mut self, lane: usize, taken: &Taken, known: Known) -> Result<&Made, Violation> {
         let text = taken.props.to_string() + &taken.context.to_string();
         let number = canaries(text.as_bytes()).first().copied().unwrap_or_default();
         let Some(made) = self.calls.get_mut(&number) else {
@@ -355,13 +366,14 @@ impl Truth {
         let seq = taken.seq.unwrap_or_default();
         let fresh = self.message_ids.insert(taken.message_id.clone());
         let before = self.numbers.insert((taken.install.clone(), seq), number);
-        hold(Rule::Doubled, !made.taken && fresh && before.is_none(), || {
+        let numbered = known == Known::Rotten || before.is_none();
+        hold(Rule::Doubled, !made.taken && fresh && numbered, || {
             format!("lane {lane}: call {number} counts twice, as {seq} of {taken:?} ({before:?})")
         })?;
         made.taken = true;
         let (same, seen) = same_content(made, taken);
         hold(Rule::Content, same && made.lane == lane, || format!("lane {lane}: {seen}"))?;
-        let known = rotten || self.lanes[lane].call_of(seq) == Some(number);
+        let known = known != Known::Now || self.lanes[lane].call_of(seq) == Some(number);
         hold(Rule::Content, known, || {
             format!("lane {lane}: call {number} arrived as event {seq}, which is another")
         })?;

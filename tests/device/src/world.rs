@@ -46,6 +46,17 @@ pub(crate) struct Device {
     pub(crate) clocks: Clocks,
     pub(crate) sleeps: Vec<(WorldMs, WorldMs)>,
     pub(crate) network: bool,
+    /// Without power until then.
+    pub(crate) off_until: WorldMs,
+}
+
+impl Device {
+    /// Power is back at a moment, and with it a monotonic clock that begins anew.
+    pub(crate) fn power_cut(&mut self, back: WorldMs) {
+        self.off_until = back;
+        self.clocks.boots.retain(|boot| *boot < back);
+        self.clocks.boots.push(back);
+    }
 }
 
 /// A world that runs.
@@ -64,6 +75,7 @@ pub struct World {
     pub(crate) net_rng: Rng,
     pub(crate) host_rng: Rng,
     pub(crate) healed: bool,
+    told: bool,
     pub(crate) first_waits: Vec<u64>,
     events: BTreeMap<(WorldMs, u64), Event>,
     order: u64,
@@ -72,6 +84,15 @@ pub struct World {
 /// Virtual time that a world gets to come to rest once nothing goes wrong any more: two holds of an
 /// hour, and the backoff of a device in the background.
 const REST_MS: u64 = 8 * 3_600_000;
+
+/// Whether somebody follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Nobody does.
+    Silent,
+    /// Everything that happens is told on standard error.
+    Told,
+}
 
 /// How one world ended.
 #[derive(Debug, Clone)]
@@ -87,8 +108,9 @@ pub struct Outcome {
 }
 
 /// Runs the world of a seed, on disks that `disk` makes.
-pub fn run(seed: u64, disk: &dyn Fn() -> Box<dyn Disk>) -> Outcome {
+pub fn run(seed: u64, disk: &dyn Fn() -> Box<dyn Disk>, follow: Follow) -> Outcome {
     let mut world = World::new(seed, disk);
+    world.told = follow == Follow::Told;
     let mut violation = world.play().err();
     if let Some(violation) = &mut violation {
         violation.seen = format!("at {} ms: {}", world.now, violation.seen);
@@ -115,13 +137,14 @@ impl World {
             net_rng: Rng::new(seed, 2),
             host_rng: Rng::new(seed, 3),
             healed: false,
+            told: false,
             first_waits: Vec::new(),
             events: BTreeMap::new(),
             order: 0,
         };
         for (device, planned) in plan.devices.into_iter().enumerate() {
             let crate::plan::DevicePlan { clocks, sleeps, offline, lanes } = planned;
-            world.devices.push(Device { clocks, sleeps, network: true });
+            world.devices.push(Device { clocks, sleeps, network: true, off_until: 0 });
             for (from, to, told) in offline {
                 world.at(from, Event::Network { device, there: false, told });
                 world.at(to, Event::Network { device, there: true, told });
@@ -201,6 +224,9 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Check {
+        if self.told {
+            eprintln!("{:>10} {}", self.now, self.describe(&event));
+        }
         match event {
             Event::Start { lane } => self.start(lane),
             Event::Restore { lane, generation } if self.runs(lane, generation) => {
@@ -227,6 +253,39 @@ impl World {
         self.lanes[lane].process.as_ref().is_some_and(|p| p.generation == generation)
     }
 
+    /// One line about what happens, for a person who follows a world.
+    fn describe(&self, event: &Event) -> String {
+        match event {
+            Event::Start { lane } => format!("{lane} starts"),
+            Event::Restore { lane, .. } => format!("{lane} reads storage"),
+            Event::Act { lane, act } => format!("{lane} {act:?}"),
+            Event::Tick { lane, .. } => format!("{lane} ticks"),
+            Event::Write { lane, .. } => format!("{lane} writes"),
+            Event::Arrive { request, fault, .. } => {
+                let (lane, id, say) = (request.lane, request.id, &request.told["sillage"]);
+                let seqs = request.told["batch"].as_array().into_iter().flatten();
+                let seqs: Vec<_> = seqs.map(|event| event["seq"].to_string()).collect();
+                format!("{lane} {id:?} arrives with {seqs:?} {fault:?} {say}")
+            }
+            Event::Reply { request, reply } => {
+                let reply = match reply {
+                    Reply::Answer { answer, ours } => format!(
+                        "{} {} {} {ours}",
+                        answer.status,
+                        answer.retry_after,
+                        String::from_utf8_lossy(&answer.body)
+                    ),
+                    other => format!("{other:?}"),
+                };
+                format!("{} {:?} is answered: {reply}", request.lane, request.id)
+            }
+            Event::Network { device, there, told } => {
+                format!("device {device} has a network: {there}, told: {told}")
+            }
+            Event::Heal => "everything heals".to_owned(),
+        }
+    }
+
     fn network(&mut self, device: usize, there: bool, told: bool) -> Check {
         if self.healed {
             return Ok(());
@@ -247,6 +306,9 @@ impl World {
         self.collector.heal(1 << 20, 2_500);
         for device in &mut self.devices {
             device.network = true;
+            if device.off_until > self.now {
+                device.power_cut(self.now);
+            }
         }
         for lane in 0..self.lanes.len() {
             self.lanes[lane].disk.set_full(false);

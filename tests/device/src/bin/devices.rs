@@ -1,9 +1,9 @@
 //! Holds the SDK's core to its promises in as many worlds as asked:
-//! `devices [--seeds N] [--first SEED] [--stop-after FAILURES] [--disk fast|spool]`.
+//! `devices [--seeds N] [--first SEED] [--stop-after FAILURES] [--follow]`.
 #![allow(clippy::print_stdout, reason = "a command speaks to the terminal")]
 use sillage_device_sim::met::Met;
 use sillage_device_sim::store::{Disk, UnitList};
-use sillage_device_sim::world::{Outcome, run};
+use sillage_device_sim::world::{Follow, Outcome, run};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -15,12 +15,14 @@ fn main() -> ExitCode {
     };
     let (first, count) = (number("--first", 0), number("--seeds", 300));
     let stop_after = number("--stop-after", 20);
+    let told = args.iter().any(|arg| arg == "--follow");
+    let follow = if told { Follow::Told } else { Follow::Silent };
     let disk = || -> Box<dyn Disk> { Box::new(UnitList::default()) };
     let mut met = Met::default();
     let mut broken: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
     let mut failed = 0;
     for seed in first..first + count {
-        let Outcome { violation, met: one, .. } = run(seed, &disk);
+        let Outcome { violation, met: one, .. } = run(seed, &disk, follow);
         met.add(&one);
         if let Some(violation) = violation {
             failed += 1;
