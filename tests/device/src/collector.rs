@@ -102,8 +102,14 @@ impl Collector {
         }
     }
 
-    /// From now on it takes what collectors usually take.
-    pub fn heal(&mut self, body_bytes_max: usize, batch_events_max: usize) {
+    /// What it takes: bytes of a body, events of a batch.
+    #[must_use]
+    pub fn caps(&self) -> (usize, usize) {
+        (self.limits.body_bytes_max, self.limits.batch_events_max)
+    }
+
+    /// Changes what it takes.
+    pub fn set_caps(&mut self, (body_bytes_max, batch_events_max): (usize, usize)) {
         self.limits.body_bytes_max = body_bytes_max;
         self.limits.batch_events_max = batch_events_max;
     }

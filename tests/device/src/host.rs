@@ -336,6 +336,11 @@ impl World {
         let mono = self.clock(lane).mono.0;
         let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
         match &reply {
+            // An answer that comes after the core has given the request up is not asked for.
+            Reply::Answer { .. } if request.at + FLIGHT_MS <= self.now => {
+                self.met.one("net: answer after the core gave up");
+                process.polite.fail(mono);
+            }
             Reply::Answer { answer, ours } => process.polite.answered(mono, answer, *ours),
             Reply::Lost | Reply::Unsent => process.polite.fail(mono),
         }
@@ -493,7 +498,7 @@ impl World {
             process.write_due = true;
             let generation = process.generation;
             let unsent = std::mem::take(&mut process.sends);
-            self.at(self.now + 1_000, Event::Write { lane, generation });
+            self.at(self.now + 30_000, Event::Write { lane, generation });
             return self.unsent(lane, unsent);
         }
         let sends = std::mem::take(&mut process.sends);
@@ -526,7 +531,7 @@ impl World {
         let Some(process) = own.process.as_mut() else { return Ok(()) };
         own.install = told["sillage"]["install"].as_str().unwrap_or_default().to_owned();
         let generation = process.generation;
-        let request = Rc::new(Request { lane, generation, id, body, told, at });
+        let request = Rc::new(Request { lane, generation, id, body, told, at, caps: self.collector.caps() });
         let young = |request: &&Rc<Request>| request.at + FLIGHT_MS > now;
         let flights = process.in_flight.values().filter(young).count();
         let most = if way == Way::Leaving { own.config.leaving_batches_max.max(1) } else { 1 };

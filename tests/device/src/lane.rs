@@ -99,6 +99,8 @@ pub struct Request {
     pub told: Json,
     /// When it was asked for.
     pub at: WorldMs,
+    /// What the collector takes at that moment: bytes of a body, events of a batch.
+    pub caps: (usize, usize),
 }
 
 /// A hash that is the same on every machine (FNV-1a, 64 bits).

@@ -8,6 +8,7 @@ mod account;
 pub mod call;
 pub mod clock;
 pub mod collector;
+pub mod cover;
 mod host;
 pub mod lane;
 pub mod met;

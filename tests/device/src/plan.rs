@@ -1,5 +1,5 @@
 //! What a seed stands for: devices, their apps, their people, and everything that goes wrong.
-use crate::call::Said;
+use crate::call::{Kind, Said, Shape};
 use crate::clock::{Clocks, WorldMs};
 use crate::net::{Fault, Weather};
 use crate::rng::Rng;
@@ -139,8 +139,8 @@ fn weather(active_ms: u64, rng: &mut Rng) -> Weather {
             weather.storms.push((from, to, fault));
         }
     }
-    if rng.per_mille(30) {
-        weather.rates.push((Fault::Gone, 20));
+    if rng.per_mille(60) {
+        weather.rates.push((Fault::Gone, 50));
     }
     weather
 }
@@ -242,9 +242,8 @@ fn lane(active_ms: u64, number: &mut u64, rng: &mut Rng) -> LanePlan {
             acts.push(call(at, rng));
         }
     }
-    if rng.per_mille(15) {
-        let at = rng.range(0, active_ms);
-        acts.extend((0..700).map(|_| call(at, rng)));
+    if rng.per_mille(20) {
+        flood(rng.range(0, active_ms), number, &mut acts, rng);
     }
     let consents = !config.consent_required.is_empty() || !config.consent_by_event.is_empty();
     if consents {
@@ -274,6 +273,24 @@ fn lane(active_ms: u64, number: &mut u64, rng: &mut Rng) -> LanePlan {
     some(120, 2, &mut |_| Act::DiskFull(false));
     acts.sort_by_key(|(at, _)| *at);
     LanePlan { config, acts }
+}
+
+/// An app that says far more at once than a batch holds; sometimes nothing that can be taken.
+fn flood(at: WorldMs, number: &mut u64, acts: &mut Vec<(WorldMs, Act)>, rng: &mut Rng) {
+    let hopeless = *rng.pick(&[None, Some(Shape::Deep), Some(Shape::Fields)]);
+    for _ in 0..700 {
+        *number += 1;
+        let mut said = Said::random(*number, 0, false, rng);
+        if let Some(shape) = hopeless {
+            // An alias of somebody without a device has nothing to give up.
+            let alias = shape == Shape::Fields;
+            said.kind = if alias { Kind::Alias } else { Kind::Track };
+            said.name = if alias { format!("user-{number}") } else { "Deep".to_owned() };
+            said.about = alias.then(|| "person-1".to_owned());
+            said.shape = shape;
+        }
+        acts.push((at, Act::Call(said)));
+    }
 }
 
 /// What the person chooses in the course of time.

@@ -303,7 +303,7 @@ impl World {
 
     fn heal(&mut self) -> Check {
         self.healed = true;
-        self.collector.heal(1 << 20, 2_500);
+        self.collector.set_caps((1 << 20, 2_500));
         for device in &mut self.devices {
             device.network = true;
             if device.off_until > self.now {
@@ -378,7 +378,12 @@ impl World {
     pub(crate) fn arrive(&mut self, request: &Rc<Request>, fault: Option<Fault>, first: bool) -> Check {
         let (lane, now) = (request.lane, self.now);
         let rng = &mut self.net_rng;
+        let caps = self.collector.caps();
+        // Both copies of a doubled request are judged alike, or neither its sender nor the checker
+        // could say that it certainly never arrived.
+        self.collector.set_caps(request.caps);
         let received = self.collector.receive(now, &request.body, fault, rng);
+        self.collector.set_caps(caps);
         let received = received.map_err(|seen| crate::truth::Violation {
             rule: crate::truth::Rule::Body,
             seen,
