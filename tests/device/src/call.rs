@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// One call as it was planned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// What makes it recognisable; unique in the world.
     pub number: u64,

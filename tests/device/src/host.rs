@@ -3,6 +3,7 @@ use crate::call::{Kind, Said, Shape, canaries};
 use crate::lane::{Lane, Posted, Process, Request, Snapshot, fnv};
 use crate::plan::Act;
 use crate::polite::Polite;
+use crate::reason::{self, Cause, Fill};
 use crate::store::{Death, Disk, Op, Records, apply};
 use crate::truth::{App, Check, Gate, LaneTruth, Made, Person, Rule, Violation, hold, sum};
 use crate::world::{Event, Reply, World};
@@ -77,6 +78,9 @@ impl World {
             restored: false,
             early: Vec::new(),
             calls: 0,
+            ledger: Ledger::default(),
+            waited: 0,
+            too_large: None,
             wake: None,
         });
         let reading = *self.host_rng.pick(&[0, 0, 3, 400]);
@@ -131,7 +135,7 @@ impl World {
         own.person.user = process.tracker.user_id().to_owned();
         let same = early > 0 || own.person.user == snapshot.person.user || own.rotten;
         hold(Rule::Content, same, || format!("lane {lane}: another user after a restart"))?;
-        self.drain(lane)?;
+        self.drain(lane, Cause::Restored)?;
         self.met.one(if known { "host: went on from storage" } else { "host: began anew" });
         if early > 0 {
             self.met.one("host: calls before storage was read");
@@ -156,7 +160,7 @@ impl World {
                 let Some(process) = self.lanes[lane].process.as_ref() else { return Ok(()) };
                 let restored = process.restored;
                 self.lanes[lane].person.choose(&chosen);
-                self.input(lane, Input::Consent(&chosen))?;
+                self.input(lane, Input::Consent(&chosen), Cause::Choice)?;
                 if restored { self.withdrawn(lane) } else { Ok(()) }
             }
             Act::Privacy { gpc, dnt } => {
@@ -165,7 +169,7 @@ impl World {
                     return Ok(());
                 }
                 (self.lanes[lane].person.gpc, self.lanes[lane].person.dnt) = (gpc, dnt);
-                self.input(lane, Input::Privacy { gpc, dnt })
+                self.input(lane, Input::Privacy { gpc, dnt }, Cause::Choice)
             }
             Act::Context { number, bad } => {
                 self.met.one(if bad { "app: context that no collector takes" } else { "app: context" });
@@ -174,7 +178,7 @@ impl World {
                 let library = [("name", Value::Str("sim")), ("version", Value::Int(number))];
                 let value = if bad { Value::Json(&deep) } else { Value::Str("en") };
                 let fields = [("library", Value::Map(&library)), ("locale", value)];
-                self.input(lane, Input::Context(Object::Fields(&fields)))
+                self.input(lane, Input::Context(Object::Fields(&fields)), Cause::Other)
             }
             Act::Life(life) => self.life(lane, life),
             Act::Die(how, pause) => {
@@ -256,7 +260,7 @@ impl World {
             said: said.clone(),
         };
         self.truth.calls.insert(number, made);
-        said.with_input(|input| self.input(lane, input))?;
+        said.with_input(|input| self.input(lane, input, Cause::Call(&said, gate)))?;
         let own = &self.lanes[lane];
         let user = own.process.as_ref().map_or("", |process| process.tracker.user_id());
         hold(Rule::Content, !restored || user == own.person.user, || {
@@ -270,7 +274,7 @@ impl World {
         let before = process.tracker.anonymous_id().to_owned();
         own.person.user.clear();
         self.met.one("person: reset");
-        self.input(lane, Input::Reset)?;
+        self.input(lane, Input::Reset, Cause::Other)?;
         let process = self.lanes[lane].process.as_ref();
         let after = process.map(|p| p.tracker.anonymous_id().to_owned()).unwrap_or_default();
         hold(Rule::Content, !after.is_empty() && after != before, || {
@@ -311,7 +315,7 @@ impl World {
             _ => "app: told of the network",
         };
         self.met.one(what);
-        self.input(lane, Input::Lifecycle(life))
+        self.input(lane, Input::Lifecycle(life), Cause::Other)
     }
 
     pub(crate) fn tick(&mut self, lane: usize, mono: u64) -> Check {
@@ -325,7 +329,7 @@ impl World {
             return Ok(());
         }
         process.wake = None;
-        self.input(lane, Input::Tick)
+        self.input(lane, Input::Tick, Cause::Other)
     }
 
     pub(crate) fn reply(&mut self, request: &Rc<Request>, reply: Reply) -> Check {
@@ -344,6 +348,17 @@ impl World {
             Reply::Answer { answer, ours } => process.polite.answered(mono, answer, *ours),
             Reply::Lost | Reply::Unsent => process.polite.fail(mono),
         }
+        let asked = request.told["batch"].as_array().map_or(0, Vec::len);
+        let cause = match &reply {
+            Reply::Answer { answer, .. } => Cause::Answer(answer.status, asked),
+            Reply::Lost | Reply::Unsent => Cause::Other,
+        };
+        process.too_large = None;
+        if let Cause::Answer(413, 2..) = cause
+            && let Some(first) = request.told["batch"][0]["seq"].as_u64()
+        {
+            process.too_large = Some((first, asked));
+        }
         let outcome = match &reply {
             Reply::Answer { answer, .. } => Outcome::Answer {
                 status: answer.status,
@@ -354,18 +369,18 @@ impl World {
             Reply::Lost => Outcome::Lost,
             Reply::Unsent => Outcome::Unsent,
         };
-        self.input(lane, Input::Reply { send: request.id, outcome })
+        self.input(lane, Input::Reply { send: request.id, outcome }, cause)
     }
 
     /// Steps 1 and 2 of the contract.
-    fn input(&mut self, lane: usize, input: Input<'_>) -> Check {
+    fn input(&mut self, lane: usize, input: Input<'_>, cause: Cause<'_>) -> Check {
         let now = self.clock(lane);
         let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
         process.tracker.handle(now, input);
         if process.restored {
             self.lanes[lane].witness = process.tracker.witness();
         }
-        self.drain(lane)
+        self.drain(lane, cause)
     }
 
     /// What could not be written must not be sent: it is as if there were no network.
@@ -374,12 +389,12 @@ impl World {
             let mono = self.clock(lane).mono.0;
             let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
             process.polite.fail(mono);
-            self.input(lane, Input::Reply { send: id, outcome: Outcome::Unsent })?;
+            self.input(lane, Input::Reply { send: id, outcome: Outcome::Unsent }, Cause::Other)?;
         }
         Ok(())
     }
 
-    fn drain(&mut self, lane: usize) -> Check {
+    fn drain(&mut self, lane: usize, cause: Cause<'_>) -> Check {
         let now = self.clock(lane);
         let mut wake = None;
         let (mut ops, mut bodies) = (Vec::new(), Vec::new());
@@ -414,6 +429,9 @@ impl World {
                 own.snapshots.insert(fnv(record), snapshot);
             }
         }
+        let stopped = process.polite.stopped;
+        let before = std::mem::replace(&mut process.ledger, ledger.clone());
+        let waited = std::mem::replace(&mut process.waited, process.tracker.waiting());
         let (waiting, rotten) = (process.tracker.waiting() as u64, own.rotten);
         process.unit.extend(ops.iter().cloned());
         let due = !process.unit.is_empty() || !process.sends.is_empty();
@@ -427,6 +445,12 @@ impl World {
             self.wake_at(lane, mono);
         }
         let own = &self.lanes[lane];
+        let queue = &self.truth.lanes[lane];
+        let events = usize::try_from(queue.pending()).unwrap_or(usize::MAX);
+        let fill = Fill { events, bytes: queue.bytes(), waiting: waited, stopped };
+        if restored && cause != Cause::Restored {
+            reason::check(cause, &own.config, fill, (&before, &ledger))?;
+        }
         for op in &ops {
             let app = App { config: &own.config, person: &own.person, rotten };
             self.truth.stored(lane, op, &app)?;
@@ -529,6 +553,10 @@ impl World {
         let now = self.now;
         let own = &mut self.lanes[lane];
         let Some(process) = own.process.as_mut() else { return Ok(()) };
+        let first = told["batch"][0]["seq"].as_u64().unwrap_or_default();
+        let many = told["batch"].as_array().map_or(0, Vec::len);
+        let smaller = process.too_large.is_none_or(|(seq, count)| seq != first || many < count);
+        hold(Rule::Polite, smaller, || format!("lane {lane}: {many} events were too many before"))?;
         own.install = told["sillage"]["install"].as_str().unwrap_or_default().to_owned();
         let generation = process.generation;
         let request = Rc::new(Request { lane, generation, id, body, told, at, caps: self.collector.caps() });

@@ -67,6 +67,12 @@ pub struct Process {
     pub early: Vec<u64>,
     /// Created when it took over, plus calls made since.
     pub calls: u64,
+    /// Its ledger when it was last looked at.
+    pub ledger: Ledger,
+    /// Events that waited in memory then.
+    pub waited: usize,
+    /// The first number and the count of a batch that was too large.
+    pub too_large: Option<(u64, usize)>,
     /// The time of the next tick; only the last one asked for counts.
     pub wake: Option<u64>,
 }

@@ -15,6 +15,7 @@ pub mod met;
 pub mod net;
 pub mod plan;
 pub mod polite;
+pub mod reason;
 pub mod rng;
 pub mod store;
 pub mod truth;

@@ -33,6 +33,8 @@ pub enum Rule {
     Drains,
     /// In the end the collector knows what became of every event.
     Account,
+    /// What is given up is given up for a true reason.
+    Reason,
     /// Bodies are what a collector understands.
     Body,
 }
