@@ -29,14 +29,13 @@ pub enum Fault {
     Unauthorized,
     Forbidden,
     NotFound,
-    BodyCap,
     CrashAfterAppend,
     Gone,
 }
 
 impl Fault {
     /// Each with the name under which it is counted.
-    pub const NAMES: [(Self, &'static str); 23] = [
+    pub const NAMES: [(Self, &'static str); 22] = [
         (Self::Unsent, "net: request never left"),
         (Self::LostOut, "net: request lost, timeout"),
         (Self::ResetOut, "net: request lost, reset"),
@@ -57,7 +56,6 @@ impl Fault {
         (Self::Unauthorized, "collector: 401"),
         (Self::Forbidden, "collector: 403"),
         (Self::NotFound, "collector: 404"),
-        (Self::BodyCap, "collector: 413 by size"),
         (Self::CrashAfterAppend, "collector: crash between append and answer"),
         (Self::Gone, "collector: 410"),
     ];

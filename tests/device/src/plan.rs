@@ -129,7 +129,7 @@ fn weather(active_ms: u64, rng: &mut Rng) -> Weather {
         return weather;
     }
     for (fault, _) in Fault::NAMES {
-        let common = !matches!(fault, Fault::BodyCap | Fault::Gone);
+        let common = fault != Fault::Gone;
         if common && rng.per_mille(250) {
             weather.rates.push((fault, *rng.pick(&[10, 50, 150, 400])));
         }
