@@ -340,10 +340,9 @@ impl World {
         let mono = self.clock(lane).mono.0;
         let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
         match &reply {
-            // An answer that comes after the core has given the request up is not asked for.
-            Reply::Answer { .. } if request.at + FLIGHT_MS <= self.now => {
+            Reply::Answer { answer, .. } if request.at + FLIGHT_MS <= self.now => {
                 self.met.one("net: answer after the core gave up");
-                process.polite.fail(mono);
+                process.polite.answered_late(mono, answer);
             }
             Reply::Answer { answer, ours } => process.polite.answered(mono, answer, *ours),
             Reply::Lost | Reply::Unsent => process.polite.fail(mono),

@@ -68,6 +68,13 @@ impl Polite {
         self.last_failure = mono;
     }
 
+    /// An answer came after the core had given its request up: what it says of the collector counts.
+    pub fn answered_late(&mut self, mono: u64, answer: &Answer) {
+        if matches!(answer.status, 401 | 403 | 404 | 405 | 429 | 503) {
+            self.answered(mono, answer, false);
+        }
+    }
+
     /// An answer came; `ours`: it was the collector's success or its word on each event.
     pub fn answered(&mut self, mono: u64, answer: &Answer, ours: bool) {
         if matches!(answer.status, 429 | 503)
@@ -90,8 +97,8 @@ impl Polite {
             _ => self.fail(mono),
         }
         if ours {
-            // A success speaks for the collector as it is now.
-            (self.not_before, self.held_until, self.foreign_hold_until) = (0, 0, 0);
+            // Whoever stood in between does no longer.
+            self.foreign_hold_until = 0;
         }
         if self.failures == 0 {
             self.tries.clear();
