@@ -149,9 +149,8 @@ impl World {
         let (taken, refused, neither) = self.truth.lanes[lane].settled(ledger.created);
         let unsure = sum(&ledger.unsure);
         let gone = sum(&ledger.dropped);
-        let exact = told.received == taken
-            && told.lost() == 0
-            && (gone..=gone + unsure).contains(&neither);
+        let exact =
+            told.received == taken && told.lost() == 0 && (gone..=gone + unsure).contains(&neither);
         hold(Rule::Account, exact, || {
             format!("lane {lane}: taken {taken}, refused {refused}, {told:?}, {ledger:?}")
         })?;

@@ -1,7 +1,7 @@
 //! What an app says to the SDK, and how to find it again at the other end.
 use crate::rng::Rng;
-use serde_json::{Map as JsonMap, Value as Json};
 use sdk_core::{Input, Object, Options, Subject, Value};
+use serde_json::{Map as JsonMap, Value as Json};
 
 /// Which call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -83,8 +83,7 @@ mod tests {
 
     #[test]
     fn a_jump_moves_the_wall_clock_alone() {
-        let clocks =
-            Clocks { offset_ms: 10, drift_ppm: 0, jumps: vec![(100, -40)], boots: vec![] };
+        let clocks = Clocks { offset_ms: 10, drift_ppm: 0, jumps: vec![(100, -40)], boots: vec![] };
         let (before, after) = (clocks.now(99), clocks.now(100));
         assert_eq!(after.wall.0 - before.wall.0, 1 - 40);
         assert_eq!(after.mono.0 - before.mono.0, 1);

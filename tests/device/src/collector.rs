@@ -135,8 +135,11 @@ impl Collector {
         let door = match fault {
             Some(Fault::TooManyRequests) => Some(too_many_requests(&batch_id, rng)),
             Some(Fault::Overloaded) => {
-                let refusal =
-                    rng.pick(&[Refusal::Overloaded, Refusal::StorageUnavailable, Refusal::Draining]);
+                let refusal = rng.pick(&[
+                    Refusal::Overloaded,
+                    Refusal::StorageUnavailable,
+                    Refusal::Draining,
+                ]);
                 let mut answer = problem(refusal, &[]).answer;
                 if rng.per_mille(500) {
                     answer.retry_after = retry_after(rng);
@@ -230,14 +233,7 @@ impl Collector {
         let sent_at = told["sentAt"].as_str().unwrap_or_default();
         write_reply(
             &mut out,
-            &Reply {
-                batch_id,
-                accepted: 0,
-                duplicates: 0,
-                rejected: &[],
-                received_at,
-                sent_at,
-            },
+            &Reply { batch_id, accepted: 0, duplicates: 0, rejected: &[], received_at, sent_at },
         );
         let answer = json_answer(200, "application/json", out);
         Received { answer, report: true, ..Received::default() }
@@ -290,7 +286,11 @@ impl Told {
         let refused = rejected + self.last_rejected.cast_signed();
         let created = self.created.cast_signed();
         let outstanding = created - self.received.cast_signed() - refused - dropped;
-        let pending = created - self.acknowledged.cast_signed() - rejected - dropped - unsure
+        let pending = created
+            - self.acknowledged.cast_signed()
+            - rejected
+            - dropped
+            - unsure
             - self.last_batch.cast_signed();
         (outstanding - pending.max(0) - unsure).max(0)
     }

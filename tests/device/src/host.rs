@@ -100,14 +100,21 @@ impl World {
         hold(Rule::Durable, own.rotten || state.is_none() == snapshot.is_none(), || {
             format!("lane {lane}: storage holds a state that nobody wrote")
         })?;
+        if self.told {
+            for (key, record) in &records {
+                eprintln!("{:>10} {lane} holds {key:?} {}", self.now, record.escape_ascii());
+            }
+        }
         let witness = own.witness;
         let known = snapshot.is_some();
         let snapshot = snapshot.unwrap_or_default();
         let stated = snapshot.ledger.created;
-        let seqs = || records.keys().filter_map(|key| match key {
-            Key::Event(seq) => Some(*seq),
-            _ => None,
-        });
+        let seqs = || {
+            records.keys().filter_map(|key| match key {
+                Key::Event(seq) => Some(*seq),
+                _ => None,
+            })
+        };
         let later = seqs().filter(|seq| *seq > stated).count() as u64;
         let base = stated.max(witness).max(seqs().max().unwrap_or(0));
         let base = if known { base } else { 0 };
@@ -126,11 +133,8 @@ impl World {
         self.truth.lanes[lane].restart(events, base);
         let early = process.early.len() as u64;
         process.calls += base;
-        let given = Restored {
-            records: records.into_iter().collect(),
-            witness,
-            ..Restored::default()
-        };
+        let given =
+            Restored { records: records.into_iter().collect(), witness, ..Restored::default() };
         process.tracker.handle(now, Input::Restored(given));
         own.person.user = process.tracker.user_id().to_owned();
         let same = early > 0 || own.person.user == snapshot.person.user || own.rotten;
@@ -172,7 +176,11 @@ impl World {
                 self.input(lane, Input::Privacy { gpc, dnt }, Cause::Choice)
             }
             Act::Context { number, bad } => {
-                self.met.one(if bad { "app: context that no collector takes" } else { "app: context" });
+                self.met.one(if bad {
+                    "app: context that no collector takes"
+                } else {
+                    "app: context"
+                });
                 let deep = format!("{}1{}", "[".repeat(12), "]".repeat(12));
                 let number = i64::try_from(number).unwrap_or_default();
                 let library = [("name", Value::Str("sim")), ("version", Value::Int(number))];
@@ -368,7 +376,12 @@ impl World {
             Reply::Lost => Outcome::Lost,
             Reply::Unsent => Outcome::Unsent,
         };
-        self.input(lane, Input::Reply { send: request.id, outcome }, cause)
+        self.input(lane, Input::Reply { send: request.id, outcome }, cause)?;
+        let stopped = |process: &Process| process.polite.stopped;
+        if self.healed && self.lanes[lane].process.as_ref().is_some_and(stopped) {
+            self.end(lane, Death::Kill, 1_000, None);
+        }
+        Ok(())
     }
 
     /// Steps 1 and 2 of the contract.
@@ -412,7 +425,15 @@ impl World {
                     process.sends.push(Posted { id, body, way, at: self.now });
                 }
                 Action::WakeAt(mono) => wake = Some(mono.0),
-                Action::Notice(notice) => count_notice(&notice, &mut self.met),
+                Action::Notice(notice) => {
+                    count_notice(&notice, &mut self.met);
+                    if let Notice::Rejected { seq, .. } = notice {
+                        let refused = own.rotten || self.truth.lanes[lane].is_refused(seq);
+                        hold(Rule::Balance, refused, || {
+                            format!("lane {lane}: event {seq} is said to be refused and was not")
+                        })?;
+                    }
+                }
                 _ => {}
             }
         }
@@ -558,7 +579,8 @@ impl World {
         hold(Rule::Polite, smaller, || format!("lane {lane}: {many} events were too many before"))?;
         own.install = told["sillage"]["install"].as_str().unwrap_or_default().to_owned();
         let generation = process.generation;
-        let request = Rc::new(Request { lane, generation, id, body, told, at, caps: self.collector.caps() });
+        let request =
+            Rc::new(Request { lane, generation, id, body, told, at, caps: self.collector.caps() });
         let young = |request: &&Rc<Request>| request.at + FLIGHT_MS > now;
         let flights = process.in_flight.values().filter(young).count();
         let most = if way == Way::Leaving { own.config.leaving_batches_max.max(1) } else { 1 };
@@ -600,8 +622,8 @@ fn check_restart(lane: usize, lost: u64, before: &Ledger, after: &Ledger) -> Che
     hold(Rule::Durable, grown("unwritten") == lost && grown("damaged") == 0, || {
         format!("lane {lane}: {lost} died in memory; before {before:?}, after {after:?}")
     })?;
-    let known = after.acknowledged == before.acknowledged
-        && sum(&after.rejected) == sum(&before.rejected);
+    let known =
+        after.acknowledged == before.acknowledged && sum(&after.rejected) == sum(&before.rejected);
     hold(Rule::Durable, known, || format!("lane {lane}: before {before:?}, after {after:?}"))
 }
 

@@ -3,8 +3,8 @@ use crate::clock::WorldMs;
 use crate::polite::Polite;
 use crate::store::{Disk, Op, Records};
 use crate::truth::Person;
-use serde_json::Value as Json;
 use sdk_core::{Config, Ledger, SendId, Tracker, Way};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 

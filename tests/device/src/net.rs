@@ -166,8 +166,21 @@ pub fn foreign(fault: Fault, rng: &mut Rng) -> Answer {
 /// Some value of `Retry-After`: honest, useless or absurd.
 pub fn retry_after(rng: &mut Rng) -> String {
     let texts = [
-        "", "1", "5", " 30 ", "120", "900", "3600", "7200", "86400", "0", "-1", "1.5", "soon",
-        "99999999999999999999999", "Wed, 21 Oct 2026 07:28:00 GMT",
+        "",
+        "1",
+        "5",
+        " 30 ",
+        "120",
+        "900",
+        "3600",
+        "7200",
+        "86400",
+        "0",
+        "-1",
+        "1.5",
+        "soon",
+        "99999999999999999999999",
+        "Wed, 21 Oct 2026 07:28:00 GMT",
     ];
     (*rng.pick(&texts)).to_owned()
 }
@@ -201,7 +214,9 @@ mod tests {
         assert_eq!(read(" 30 "), Some(30_000));
         assert_eq!(read("0"), Some(1_000));
         assert_eq!(read("86400"), Some(3_600_000));
-        for nothing in ["", "99999999999999999999999", "-1", "1.5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+        for nothing in
+            ["", "99999999999999999999999", "-1", "1.5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"]
+        {
             assert_eq!(read(nothing), None, "{nothing}");
         }
     }

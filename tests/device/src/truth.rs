@@ -206,6 +206,12 @@ impl LaneTruth {
         self.fates.get(&seq).is_some_and(|fate| fate.pending)
     }
 
+    /// Whether the collector has refused a number.
+    #[must_use]
+    pub fn is_refused(&self, seq: u64) -> bool {
+        self.fates.get(&seq).is_some_and(|fate| fate.refused)
+    }
+
     /// Of the numbers up to `created` that are not queued: how many the collector took, refused, and
     /// neither.
     #[must_use]
@@ -347,8 +353,8 @@ impl Truth {
         let (taken, refused, neither) = truth.settled(ledger.created);
         let true_parts = rotten
             || ledger.acknowledged <= taken
-            && sum(&ledger.rejected) <= refused
-            && sum(&ledger.dropped) <= neither;
+                && sum(&ledger.rejected) <= refused
+                && sum(&ledger.dropped) <= neither;
         hold(Rule::Balance, true_parts, || {
             format!("lane {lane}: taken {taken}, refused {refused}, neither {neither}, {ledger:?}")
         })

@@ -75,7 +75,7 @@ pub struct World {
     pub(crate) net_rng: Rng,
     pub(crate) host_rng: Rng,
     pub(crate) healed: bool,
-    told: bool,
+    pub(crate) told: bool,
     pub(crate) first_waits: Vec<u64>,
     events: BTreeMap<(WorldMs, u64), Event>,
     order: u64,
@@ -375,7 +375,12 @@ impl World {
         self.at(soon, Event::Reply { request, reply });
     }
 
-    pub(crate) fn arrive(&mut self, request: &Rc<Request>, fault: Option<Fault>, first: bool) -> Check {
+    pub(crate) fn arrive(
+        &mut self,
+        request: &Rc<Request>,
+        fault: Option<Fault>,
+        first: bool,
+    ) -> Check {
         let (lane, now) = (request.lane, self.now);
         let rng = &mut self.net_rng;
         let caps = self.collector.caps();
@@ -384,10 +389,8 @@ impl World {
         self.collector.set_caps(request.caps);
         let received = self.collector.receive(now, &request.body, fault, rng);
         self.collector.set_caps(caps);
-        let received = received.map_err(|seen| crate::truth::Violation {
-            rule: crate::truth::Rule::Body,
-            seen,
-        })?;
+        let received = received
+            .map_err(|seen| crate::truth::Violation { rule: crate::truth::Rule::Body, seen })?;
         self.note(&[now, lane as u64, received.answer.status.into(), received.taken.len() as u64]);
         self.took(request, &received)?;
         if !first {
@@ -399,7 +402,8 @@ impl World {
             _ => now + transit,
         };
         let mut answer = received.answer;
-        let mut ours = answer.status == 200 || (answer.status == 422 && !received.refused.is_empty());
+        let mut ours =
+            answer.status == 200 || (answer.status == 422 && !received.refused.is_empty());
         match fault {
             Some(Fault::LostBack | Fault::CrashAfterAppend) => {
                 if self.net_rng.per_mille(500) {

@@ -22,7 +22,8 @@ fn main() -> ExitCode {
         at.and_then(|at| args.get(at + 1)).cloned()
     };
     let root = PathBuf::from(text("--root").unwrap_or_else(|| ".".to_owned()));
-    let work = text("--work").map_or_else(|| std::env::temp_dir().join("sillage-mutants"), PathBuf::from);
+    let work =
+        text("--work").map_or_else(|| std::env::temp_dir().join("sillage-mutants"), PathBuf::from);
     let seeds = text("--seeds").unwrap_or_else(|| "300".to_owned());
     let bench = Bench { tree: work.join("tree"), target: work.join("target"), seeds };
     match bench.all(&root, &text("--only").unwrap_or_default()) {
@@ -69,7 +70,15 @@ impl Bench {
     /// Builds the tree as it is and runs its worlds: the promises that were broken.
     fn run(&self) -> Result<Vec<String>, String> {
         let mut build = Command::new("cargo");
-        build.args(["build", "--offline", "--quiet", "-p", "sillage-device-sim", "--bin", "devices"]);
+        build.args([
+            "build",
+            "--offline",
+            "--quiet",
+            "-p",
+            "sillage-device-sim",
+            "--bin",
+            "devices",
+        ]);
         build.arg("--target-dir").arg(&self.target).current_dir(&self.tree);
         let built = build.output().map_err(|error| error.to_string())?;
         if !built.status.success() {
@@ -79,9 +88,10 @@ impl Bench {
         worlds.args(["--quiet", "--stop-after", "3", "--seeds", &self.seeds]);
         let output = worlds.output().map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&output.stdout);
-        let rules = said.lines().filter_map(|line| line.split_once(": ")).filter_map(|(rule, rest)| {
-            rest.ends_with(" worlds").then(|| rule.to_owned())
-        });
+        let rules = said
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .filter_map(|(rule, rest)| rest.ends_with(" worlds").then(|| rule.to_owned()));
         let mut rules: Vec<String> = rules.collect();
         if rules.is_empty() && !output.status.success() {
             let line = said.lines().last().unwrap_or_default();
