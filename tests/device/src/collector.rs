@@ -8,8 +8,10 @@ use sillage_eventlog::{Append, Appended, EventLog, MemoryLog};
 use sillage_ingest::{
     Admission, AdmitScratch, Admitted, Arrival, ProjectIngest, Refusal, Rejected, Visitor,
 };
+use sillage_ledger::{Counts, Row, Tally, Told};
 use sillage_model::{Fact, FactKind, Map, ReceiptMillis, SharedContexts, Value};
-use sillage_wire::{BodyError, Code, Limits, Reply, decode_batch, write_reply};
+use sillage_wire::{Batch, BodyError, Code, Limits, Reply, decode_batch, write_reply};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -21,30 +23,8 @@ pub struct Collector {
     limits: Limits,
     log: MemoryLog,
     scratch: AdmitScratch,
-    /// What each installation has told, and what came of it.
-    pub installs: BTreeMap<String, Told>,
-}
-
-/// What an installation said of itself, and what the collector counted of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Events created, the largest number told.
-    pub created: u64,
-    /// The largest number told.
-    pub acknowledged: u64,
-    /// The largest numbers told, by code.
-    pub rejected: BTreeMap<String, u64>,
-    /// The largest numbers told, by reason.
-    pub dropped: BTreeMap<String, u64>,
-    /// The largest numbers told, by reason.
-    pub unsure: BTreeMap<String, u64>,
-    /// Events accepted and not known before.
-    pub received: u64,
-    /// Refused in the newest batch.
-    pub last_rejected: u64,
-    /// Events of the newest batch.
-    pub last_batch: u64,
-    newest: (u64, u64),
+    /// The ledger's row of each installation.
+    pub installs: BTreeMap<String, Row>,
 }
 
 /// One event as the log took it, for the first time.
@@ -128,8 +108,9 @@ impl Collector {
         let told: Json = serde_json::from_slice(body).map_err(|e| format!("no JSON: {e}"))?;
         let batch_id = told["sillage"]["batchId"].as_str().unwrap_or_default().to_owned();
         let received_at = EPOCH_MS + at.cast_signed();
-        let problem = |refusal: &Refusal, rejected: &[Rejected]| Received {
-            answer: problem(refusal, &batch_id, received_at, rejected),
+        // Whoever has not read the body cannot say whose it is.
+        let problem = |refusal: &Refusal| Received {
+            answer: problem(refusal, None, &[]),
             ..Received::default()
         };
         let door = match fault {
@@ -140,15 +121,15 @@ impl Collector {
                     Refusal::StorageUnavailable,
                     Refusal::Draining,
                 ]);
-                let mut answer = problem(refusal, &[]).answer;
+                let mut answer = problem(refusal).answer;
                 if rng.per_mille(500) {
                     answer.retry_after = retry_after(rng);
                 }
                 Some(answer)
             }
-            Some(Fault::Unauthorized) => Some(problem(&Refusal::InvalidKey, &[]).answer),
-            Some(Fault::Forbidden) => Some(problem(&Refusal::OriginNotAllowed, &[]).answer),
-            Some(Fault::NotFound) => Some(problem(&Refusal::NotFound, &[]).answer),
+            Some(Fault::Unauthorized) => Some(problem(&Refusal::InvalidKey).answer),
+            Some(Fault::Forbidden) => Some(problem(&Refusal::OriginNotAllowed).answer),
+            Some(Fault::NotFound) => Some(problem(&Refusal::NotFound).answer),
             Some(Fault::Gone) => Some(gone(&batch_id)),
             _ => None,
         };
@@ -157,32 +138,33 @@ impl Collector {
         }
         if body.len() > self.limits.body_bytes_max {
             let refusal = Refusal::BodyTooLarge(self.limits.body_bytes_max as u64);
-            return Ok(problem(&refusal, &[]));
+            return Ok(problem(&refusal));
         }
         let batch = match decode_batch(body, &self.limits) {
             Ok(batch) => batch,
-            Err(error) if error.code == Code::EmptyBatch && !install(&told).is_empty() => {
-                return Ok(self.report(&told, &batch_id, received_at));
-            }
-            Err(error) => return Ok(problem(&unreadable(error, &self.limits), &[])),
+            Err(error) => return Ok(problem(&unreadable(error, &self.limits))),
         };
         let visitor = Visitor::default();
         let arrival = Arrival::Live(ReceiptMillis(received_at));
         let admitted = match self.admission.admit(&batch, visitor, arrival, &mut self.scratch) {
             Ok(admitted) => admitted,
-            Err(refusal) => return Ok(problem(&refusal, &[])),
+            Err(refusal) => {
+                let answer = self::problem(&refusal, Some((&batch_id, received_at)), &[]);
+                return Ok(Received { answer, ..Received::default() });
+            }
         };
-        Ok(self.settle(&told, admitted, &batch_id, received_at))
+        Ok(self.settle(&told, &batch, admitted, received_at))
     }
 
     /// Appends what was admitted and answers.
     fn settle(
         &mut self,
         told: &Json,
+        batch: &Batch<'_>,
         admitted: Admitted,
-        batch_id: &str,
         received_at: i64,
     ) -> Received {
+        let batch_id = told["sillage"]["batchId"].as_str().unwrap_or_default();
         let Admitted { append, companions, rejected, events, consent_denied, .. } = admitted;
         let appended = append_now(&self.log, append.clone());
         let install = install(told);
@@ -205,10 +187,16 @@ impl Collector {
             let seq = told["batch"][event.index]["seq"].as_u64().unwrap_or_default();
             received.refused.push((install.clone(), seq, event.code));
         }
-        self.note(told, received.taken.len() as u64, rejected.len() as u64);
+        let number = |count: u64| u32::try_from(count).expect("a batch is bounded");
+        let tally = Tally {
+            accepted: number(received.taken.len() as u64),
+            duplicates: number(received.duplicates),
+        };
+        self.note(batch, &rejected, tally, ReceiptMillis(received_at));
+        received.report = batch.event_count() == 0;
         let refusal = Refusal::NoValidEvent;
-        if events == 0 && consent_denied == 0 {
-            received.answer = problem(&refusal, batch_id, received_at, &rejected);
+        if events == 0 && consent_denied == 0 && !rejected.is_empty() {
+            received.answer = problem(&refusal, Some((batch_id, received_at)), &rejected);
             return received;
         }
         let mut out = String::new();
@@ -221,78 +209,38 @@ impl Collector {
                 rejected: &on_the_wire(&rejected),
                 received_at,
                 sent_at: told["sentAt"].as_str().unwrap_or_default(),
+                segments: None,
             },
         );
         received.answer = json_answer(200, "application/json", out);
         received
     }
 
-    fn report(&mut self, told: &Json, batch_id: &str, received_at: i64) -> Received {
-        self.note(told, 0, 0);
-        let mut out = String::new();
-        let sent_at = told["sentAt"].as_str().unwrap_or_default();
-        write_reply(
-            &mut out,
-            &Reply { batch_id, accepted: 0, duplicates: 0, rejected: &[], received_at, sent_at },
-        );
-        let answer = json_answer(200, "application/json", out);
-        Received { answer, report: true, ..Received::default() }
-    }
-
-    /// Keeps what a batch says of its installation.
-    fn note(&mut self, told: &Json, new: u64, refused: u64) {
-        let say = &told["sillage"];
-        let install = install(told);
-        if install.is_empty() {
-            return;
-        }
-        let row = self.installs.entry(install).or_default();
-        row.received += new;
-        let count = |name: &str| say[name].as_u64().unwrap_or_default();
-        let sum = |name: &str| -> u64 {
-            let map = say[name].as_object();
-            map.into_iter().flat_map(|m| m.values()).filter_map(Json::as_u64).sum()
+    /// Keeps what a batch says of its installation, in the row of the real ledger.
+    fn note(&mut self, batch: &Batch<'_>, rejected: &[Rejected], tally: Tally, at: ReceiptMillis) {
+        let Some(say) = &batch.envelope.sillage else { return };
+        let counts = |told: &[(Cow<'_, str>, u64)]| -> Counts {
+            told.iter().map(|(name, count)| (&**name, *count)).collect()
         };
-        let settled = count("acknowledged") + sum("rejected") + sum("dropped") + sum("unsure");
-        let stale = count("seq") < row.newest.0 || settled < row.newest.1;
-        if !stale {
-            row.newest = (count("seq"), settled);
-            row.last_rejected = refused;
-            row.last_batch = told["batch"].as_array().map_or(0, Vec::len) as u64;
-        }
-        row.created = row.created.max(count("seq"));
-        row.acknowledged = row.acknowledged.max(count("acknowledged"));
-        for (map, name) in [
-            (&mut row.rejected, "rejected"),
-            (&mut row.dropped, "dropped"),
-            (&mut row.unsure, "unsure"),
-        ] {
-            for (reason, n) in say[name].as_object().into_iter().flatten() {
-                let kept = map.entry(reason.clone()).or_default();
-                *kept = n.as_u64().unwrap_or_default().max(*kept);
+        let told = Told {
+            source: ("sim", "1"),
+            created: say.seq.unwrap_or(0),
+            acknowledged: say.acknowledged.unwrap_or(0),
+            rejected: counts(&say.rejected),
+            dropped: counts(&say.dropped),
+            unsure: counts(&say.unsure),
+            last_batch: batch.event_count() as u64,
+            last_rejected: rejected.iter().map(|event| (event.code, 1)).collect(),
+        };
+        match self.installs.get_mut(&*say.install) {
+            Some(row) => {
+                row.fold(&told, tally, at);
+            }
+            None => {
+                let row = Row::begin(&told, tally, at);
+                self.installs.insert(say.install.clone().into_owned(), row);
             }
         }
-    }
-}
-
-impl Told {
-    /// Events that are neither received nor refused nor dropped, nor still on the device, nor such
-    /// of which the device itself is unsure: what the collector would have to call lost.
-    #[must_use]
-    pub fn lost(&self) -> i64 {
-        let sum = |map: &BTreeMap<String, u64>| map.values().sum::<u64>().cast_signed();
-        let (rejected, dropped, unsure) =
-            (sum(&self.rejected), sum(&self.dropped), sum(&self.unsure));
-        let refused = rejected + self.last_rejected.cast_signed();
-        let created = self.created.cast_signed();
-        let outstanding = created - self.received.cast_signed() - refused - dropped;
-        let pending = created
-            - self.acknowledged.cast_signed()
-            - rejected
-            - dropped
-            - unsure
-            - self.last_batch.cast_signed();
-        (outstanding - pending.max(0) - unsure).max(0)
     }
 }
 
@@ -366,18 +314,19 @@ fn unreadable(error: BodyError, limits: &Limits) -> Refusal {
 }
 
 /// A problem document as ingest writes it.
-fn problem(refusal: &Refusal, batch_id: &str, received_at: i64, rejected: &[Rejected]) -> Answer {
+fn problem(refusal: &Refusal, echo: Option<(&str, i64)>, rejected: &[Rejected]) -> Answer {
     let face = refusal.face();
     let detail = refusal.to_string();
-    let mut at = String::new();
-    sillage_wire::format_time_ms(received_at, &mut at);
     let mut body = json!({
         "type": format!("urn:sillage:problem:{}", face.code), "title": face.title,
         "status": face.status.as_u16(), "detail": detail, "code": face.code, "message": detail,
-        "retryable": face.retryable, "request_id": "00000000000000aa", "receivedAt": at,
+        "retryable": face.retryable, "request_id": "00000000000000aa",
     });
-    if !batch_id.is_empty() {
+    if let Some((batch_id, received_at)) = echo {
+        let mut at = String::new();
+        sillage_wire::format_time_ms(received_at, &mut at);
         body["batchId"] = batch_id.into();
+        body["receivedAt"] = at.into();
     }
     if !rejected.is_empty() {
         let mut list = String::new();
