@@ -174,9 +174,9 @@ impl World {
 
     fn next_arrival(&mut self) -> Option<Event> {
         loop {
-            match self.pop()? {
-                arrival @ Event::Arrive { .. } => return Some(arrival),
-                _ => {}
+            let event = self.pop()?;
+            if matches!(event, Event::Arrive { .. }) {
+                return Some(event);
             }
         }
     }

@@ -1,15 +1,15 @@
 //! What a host does: inputs in, units to storage, requests out; and how it dies.
-use crate::call::{Kind, Said, Shape, canaries};
-use crate::lane::{Lane, Posted, Process, Request, Snapshot, fnv};
+use crate::call::{Kind, Said, Shape};
+use crate::lane::{Lane, Posted, Process, Request, fnv};
 use crate::plan::Act;
 use crate::polite::Polite;
-use crate::reason::{self, Cause, Fill};
-use crate::store::{Death, Disk, Op, Records, apply};
-use crate::truth::{App, Check, Gate, LaneTruth, Made, Person, Rule, Violation, hold, sum};
+use crate::reason::Cause;
+use crate::store::{Death, Disk, Op, Records};
+use crate::truth::{Check, Gate, LaneTruth, Made, Person, Rule, Violation, hold};
+use crate::watch::{Turn, check_restart};
 use crate::world::{Event, Reply, World};
 use sdk_core::{
-    Action, Config, Input, Key, Ledger, Lifecycle, Notice, Object, Outcome, Restored, Tracker,
-    Value, Way,
+    Action, Config, Input, Key, Ledger, Lifecycle, Object, Outcome, Restored, Tracker, Value, Way,
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -290,21 +290,6 @@ impl World {
         })
     }
 
-    /// Nothing of what may no longer be kept is queued.
-    fn withdrawn(&mut self, lane: usize) -> Check {
-        let own = &self.lanes[lane];
-        for (key, record) in &own.shown {
-            for number in canaries(record) {
-                let Some(made) = self.truth.calls.get(&number) else { continue };
-                let gate = own.person.gate(&own.config, &made.said);
-                hold(Rule::Consent, gate != Gate::Closed, || {
-                    format!("lane {lane}: {key:?} still holds call {number}, which was withdrawn")
-                })?;
-            }
-        }
-        Ok(())
-    }
-
     /// The app or its network changes.
     pub(crate) fn life(&mut self, lane: usize, life: Lifecycle) -> Check {
         let Some(process) = self.lanes[lane].process.as_mut() else { return Ok(()) };
@@ -406,18 +391,19 @@ impl World {
         Ok(())
     }
 
+    /// Polls everything there is to do, keeps it for the write, and looks at it.
     fn drain(&mut self, lane: usize, cause: Cause<'_>) -> Check {
         let now = self.clock(lane);
         let mut wake = None;
-        let (mut ops, mut bodies) = (Vec::new(), Vec::new());
+        let mut turn = Turn::default();
         let own = &mut self.lanes[lane];
         let Some(process) = own.process.as_mut() else { return Ok(()) };
         while let Some(action) = process.tracker.poll_action() {
             match action {
-                Action::Persist { key, value } => ops.push(Op::Put(key, value)),
-                Action::Forget { key } => ops.push(Op::Remove(key)),
+                Action::Persist { key, value } => turn.ops.push(Op::Put(key, value)),
+                Action::Forget { key } => turn.ops.push(Op::Remove(key)),
                 Action::Send { id, body, way } => {
-                    bodies.push(body.clone());
+                    turn.bodies.push(body.clone());
                     process.polite.send(now.mono.0).map_err(|mut violation| {
                         violation.seen = format!("lane {lane}: {}", violation.seen);
                         violation
@@ -425,35 +411,14 @@ impl World {
                     process.sends.push(Posted { id, body, way, at: self.now });
                 }
                 Action::WakeAt(mono) => wake = Some(mono.0),
-                Action::Notice(notice) => {
-                    count_notice(&notice, &mut self.met);
-                    if let Notice::Rejected { seq, .. } = notice {
-                        let refused = own.rotten || self.truth.lanes[lane].is_refused(seq);
-                        hold(Rule::Balance, refused, || {
-                            format!("lane {lane}: event {seq} is said to be refused and was not")
-                        })?;
-                    }
-                }
+                Action::Notice(notice) => turn.notices.push(notice),
                 _ => {}
             }
         }
         if process.restored {
             own.witness = process.tracker.witness();
         }
-        apply(&mut own.shown, &ops);
-        let ledger = process.tracker.ledger();
-        let (calls, restored) = (process.calls, process.restored);
-        for op in &ops {
-            if let Op::Put(Key::State, record) = op {
-                let snapshot = Snapshot { person: own.person.clone(), ledger: ledger.clone() };
-                own.snapshots.insert(fnv(record), snapshot);
-            }
-        }
-        let stopped = process.polite.stopped;
-        let before = std::mem::replace(&mut process.ledger, ledger.clone());
-        let waited = std::mem::replace(&mut process.waited, process.tracker.waiting());
-        let (waiting, rotten) = (process.tracker.waiting() as u64, own.rotten);
-        process.unit.extend(ops.iter().cloned());
+        process.unit.extend(turn.ops.iter().cloned());
         let due = !process.unit.is_empty() || !process.sends.is_empty();
         let generation = process.generation;
         if due && !process.write_due {
@@ -464,51 +429,7 @@ impl World {
         if let Some(mono) = wake {
             self.wake_at(lane, mono);
         }
-        let own = &self.lanes[lane];
-        let queue = &self.truth.lanes[lane];
-        let events = usize::try_from(queue.pending()).unwrap_or(usize::MAX);
-        let fill = Fill { events, bytes: queue.bytes(), waiting: waited, stopped };
-        if restored && cause != Cause::Restored {
-            reason::check(cause, &own.config, fill, (&before, &ledger))?;
-        }
-        for op in &ops {
-            let app = App { config: &own.config, person: &own.person, rotten };
-            self.truth.stored(lane, op, &app)?;
-        }
-        for body in &bodies {
-            self.inspect_consent(lane, body)?;
-        }
-        self.note(&[self.now, lane as u64, ledger.created, ledger.pending, ops.len() as u64]);
-        if !restored {
-            return Ok(());
-        }
-        self.truth.audit(lane, &ledger, rotten)?;
-        hold(Rule::Created, rotten || ledger.created + waiting == calls, || {
-            format!("lane {lane}: {calls} calls, {waiting} wait, {ledger:?}")
-        })?;
-        self.bounds(lane)
-    }
-
-    /// Nothing grows beyond what it may, and nothing is kept of a person who has not agreed.
-    fn bounds(&mut self, lane: usize) -> Check {
-        let own = &self.lanes[lane];
-        let Some(process) = own.process.as_ref() else { return Ok(()) };
-        let (config, truth) = (&own.config, &self.truth.lanes[lane]);
-        let pending = usize::try_from(truth.pending()).unwrap_or(usize::MAX);
-        let queue = pending <= config.queue_events_max && truth.bytes() <= config.queue_bytes_max;
-        let waiting = process.tracker.waiting() <= config.waiting_events_max;
-        let (used, most) = own.disk.bytes();
-        hold(Rule::Bounds, queue && waiting && used <= most, || {
-            let waits = process.tracker.waiting();
-            let bytes = truth.bytes();
-            format!("lane {lane}: {pending} queued, {bytes} bytes, {waits} wait, {used} on disk")
-        })?;
-        let plain = Said::plain();
-        let agreed = own.person.gate(config, &plain) == Gate::Open || pending > 0;
-        hold(Rule::Consent, agreed || own.shown.is_empty(), || {
-            let keys: Vec<_> = own.shown.keys().collect();
-            format!("lane {lane}: {keys:?} are stored, and nobody has agreed")
-        })
+        self.watch(lane, cause, &turn)
     }
 
     fn wake_at(&mut self, lane: usize, mono: u64) {
@@ -602,42 +523,10 @@ impl World {
         self.first_waits.extend(&process.polite.first_waits);
         own.disk.die(how, torn, &mut self.host_rng);
         own.person = Person::default();
-        if how == Death::PowerCut {
-            if self.host_rng.per_mille(500) {
-                own.witness = own.witness_synced;
-            }
+        if how == Death::PowerCut && self.host_rng.per_mille(500) {
+            own.witness = own.witness_synced;
         }
         own.witness_synced = own.witness;
         self.note(&[self.now, lane as u64, 0xdead]);
-    }
-}
-
-/// After a restart exactly what died in memory is missing, and nothing that was handed over.
-fn check_restart(lane: usize, lost: u64, before: &Ledger, after: &Ledger) -> Check {
-    let of = |ledger: &Ledger, reason: &str| -> u64 {
-        let parts = ledger.dropped.iter().chain(&ledger.unsure);
-        parts.filter(|(name, _)| name == reason).map(|(_, count)| count).sum()
-    };
-    let grown = |reason| of(after, reason).wrapping_sub(of(before, reason));
-    hold(Rule::Durable, grown("unwritten") == lost && grown("damaged") == 0, || {
-        format!("lane {lane}: {lost} died in memory; before {before:?}, after {after:?}")
-    })?;
-    let known =
-        after.acknowledged == before.acknowledged && sum(&after.rejected) == sum(&before.rejected);
-    hold(Rule::Durable, known, || format!("lane {lane}: before {before:?}, after {after:?}"))
-}
-
-fn count_notice(notice: &Notice, met: &mut crate::met::Met) {
-    match notice {
-        Notice::Dropped { reason, count } => {
-            let name = crate::met::dropped_name(*reason);
-            met.many(name, (*count).into());
-        }
-        Notice::Delivered(count) => met.many("notice: delivered", (*count).into()),
-        Notice::Rejected { .. } => met.one("notice: rejected"),
-        Notice::ForeignAnswer { .. } => met.one("notice: foreign answer"),
-        Notice::Held { .. } => met.one("notice: held"),
-        Notice::Stopped => met.one("notice: stopped"),
-        _ => {}
     }
 }

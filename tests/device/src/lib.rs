@@ -20,4 +20,5 @@ pub mod reason;
 pub mod rng;
 pub mod store;
 pub mod truth;
+mod watch;
 pub mod world;
