@@ -165,7 +165,7 @@ impl<'n> Device<'n> {
             Event::Boot => {
                 self.boot += 1;
                 // Every other time the device itself starts anew, not only the app.
-                if self.boot % 2 == 0 {
+                if self.boot.is_multiple_of(2) {
                     self.clocks.boots.push(self.now);
                 }
                 let now = self.clocks.now(self.now);

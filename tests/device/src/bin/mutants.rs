@@ -91,7 +91,8 @@ impl Bench {
         let rules = said
             .lines()
             .filter_map(|line| line.split_once(": "))
-            .filter_map(|(rule, rest)| rest.ends_with(" worlds").then(|| rule.to_owned()));
+            .filter(|(_, rest)| rest.ends_with(" worlds"))
+            .map(|(rule, _)| rule.to_owned());
         let mut rules: Vec<String> = rules.collect();
         if rules.is_empty() && !output.status.success() {
             let line = said.lines().last().unwrap_or_default();
