@@ -82,8 +82,8 @@ impl World {
         for taken in &received.taken {
             let made = self.truth.took(lane, taken, known)?;
             let (at, generation) = (made.at, made.generation);
-            if current {
-                self.truth.lanes[lane].note_taken(taken.seq.unwrap_or_default());
+            if let Some(truth) = self.truth.of(lane, install, current) {
+                truth.note_taken(taken.seq.unwrap_or_default());
             }
             let told = &request.told["sillage"];
             if let Some(error) = told["clockErrorMs"].as_u64()
@@ -99,8 +99,9 @@ impl World {
             }
         }
         for (_, seq, _) in &received.refused {
-            if current && self.truth.lanes[lane].call_of(*seq).is_some() {
-                self.truth.lanes[lane].note_refused(*seq);
+            let truth = self.truth.of(lane, install, current);
+            if let Some(truth) = truth.filter(|truth| truth.call_of(*seq).is_some()) {
+                truth.note_refused(*seq);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use crate::plan::Act;
 use crate::polite::Polite;
 use crate::reason::Cause;
 use crate::store::{Death, Disk, Op, Records};
-use crate::truth::{Check, Gate, LaneTruth, Made, Person, Rule, Violation, hold};
+use crate::truth::{Check, Gate, Made, Person, Rule, Violation, hold};
 use crate::watch::{Turn, check_restart};
 use crate::world::{Event, Reply, World};
 use sdk_core::{
@@ -33,6 +33,8 @@ impl Lane {
             person: Person::default(),
             snapshots: BTreeMap::new(),
             install: String::new(),
+            life: 0,
+            lives: 0,
             rotten: false,
         }
     }
@@ -94,7 +96,10 @@ impl World {
         let own = &mut self.lanes[lane];
         let Some(process) = own.process.as_mut().filter(|p| !p.restored) else { return Ok(()) };
         process.restored = true;
-        let records = own.disk.open();
+        let records = own.disk.open().map_err(|seen| Violation {
+            rule: Rule::Durable,
+            seen: format!("lane {lane}: {seen}"),
+        })?;
         let state = records.get(&Key::State).map(|record| fnv(record));
         let snapshot = state.and_then(|state| own.snapshots.get(&state)).cloned();
         hold(Rule::Durable, own.rotten || state.is_none() == snapshot.is_none(), || {
@@ -126,9 +131,13 @@ impl World {
             Key::Event(seq) => Some((*seq, &**value)),
             _ => None,
         });
-        if !known {
-            own.install.clear();
-            self.truth.lanes[lane] = LaneTruth::default();
+        let life = if known { snapshot.life } else { own.lives + 1 };
+        own.lives = own.lives.max(life);
+        if life != own.life {
+            // A power cut may bring back an installation that had been given up.
+            let name = std::mem::take(&mut own.install);
+            own.install = self.truth.change_life(lane, (own.life, name), life);
+            own.life = life;
         }
         self.truth.lanes[lane].restart(events, base);
         let early = process.early.len() as u64;
@@ -347,6 +356,7 @@ impl World {
         };
         process.too_large = None;
         if let Cause::Answer(413, 2..) = cause
+            && request.at + FLIGHT_MS > self.now
             && let Some(first) = request.told["batch"][0]["seq"].as_u64()
         {
             process.too_large = Some((first, asked));

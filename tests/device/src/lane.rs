@@ -32,6 +32,10 @@ pub struct Lane {
     pub snapshots: BTreeMap<u64, Snapshot>,
     /// The installation's name on the wire, once it has sent anything.
     pub install: String,
+    /// Which of its installations this is.
+    pub life: u32,
+    /// How many there have been.
+    pub lives: u32,
     /// Storage changed by itself: not everything can be promised any more.
     pub rotten: bool,
 }
@@ -43,6 +47,8 @@ pub struct Snapshot {
     pub person: Person,
     /// The ledger.
     pub ledger: Ledger,
+    /// Which of the lane's installations.
+    pub life: u32,
 }
 
 /// A running process.

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod polite;
 pub mod reason;
 pub mod rng;
+pub mod spool;
 pub mod store;
 pub mod truth;
 mod watch;

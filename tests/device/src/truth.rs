@@ -292,6 +292,8 @@ pub struct Truth {
     pub calls: BTreeMap<u64, Made>,
     /// By lane.
     pub lanes: Vec<LaneTruth>,
+    /// Of installations that are not the present ones of their lanes, with their names.
+    past: BTreeMap<(usize, u32), (String, LaneTruth)>,
     message_ids: BTreeSet<String>,
     numbers: BTreeMap<(String, u64), u64>,
 }
@@ -338,6 +340,24 @@ impl Truth {
         }
         truth.enqueue(seq, number, value.len());
         Ok(())
+    }
+
+    /// A lane goes on as another of its installations: puts one away, and gives the other's name.
+    pub fn change_life(&mut self, lane: usize, old: (u32, String), new: u32) -> String {
+        let (name, truth) = self.past.remove(&(lane, new)).unwrap_or_default();
+        let before = std::mem::replace(&mut self.lanes[lane], truth);
+        self.past.insert((lane, old.0), (old.1, before));
+        name
+    }
+
+    /// What is true of an installation, if anything was heard of it: the present one of a lane, or a
+    /// past one of this name.
+    pub fn of(&mut self, lane: usize, name: &str, present: bool) -> Option<&mut LaneTruth> {
+        if present {
+            return self.lanes.get_mut(lane);
+        }
+        let mut past = self.past.iter_mut().filter(|((of, _), _)| *of == lane);
+        past.find(|(_, (known, _))| known == name).map(|(_, (_, truth))| truth)
     }
 
     /// Holds a ledger against what is true.

@@ -26,7 +26,8 @@ impl World {
         let ledger = process.tracker.ledger();
         for op in &turn.ops {
             if let Op::Put(Key::State, record) = op {
-                let snapshot = Snapshot { person: own.person.clone(), ledger: ledger.clone() };
+                let (person, ledger) = (own.person.clone(), ledger.clone());
+                let snapshot = Snapshot { person, ledger, life: own.life };
                 own.snapshots.insert(fnv(record), snapshot);
             }
         }
