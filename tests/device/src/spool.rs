@@ -1,9 +1,19 @@
 //! The real spool on a disk in memory that tears writes, forgets what was not synced, fills up and
 //! flips bits.
 use crate::rng::Rng;
-use crate::store::{Death, Disk, Op, Records, apply};
+use crate::store::{Death, Disk, Op, Records, UnitList, apply};
 use sillage_sdk::spool::{self, Bounds, Opened, Spool};
 use sillage_sdk::testing::{self, SimDisk};
+
+/// The disk of a world: every other one is the real spool, with segments small enough to be cleaned.
+#[must_use]
+pub fn disk_of(seed: u64) -> Box<dyn Disk> {
+    let segment_bytes = 1 << (11 + seed / 2 % 10);
+    match seed % 2 {
+        0 => Box::new(UnitList::default()),
+        _ => Box::new(SpoolDisk::new(segment_bytes)),
+    }
+}
 
 /// A spool, and beside it what it was handed.
 #[derive(Debug)]
@@ -93,8 +103,12 @@ impl Disk for SpoolDisk {
 
     fn rot(&mut self, rng: &mut Rng) -> bool {
         let bits = self.disk.bytes() * 8;
-        self.rotten |= bits > 0 && self.disk.flip(rng.range(0, bits.max(1) - 1));
-        self.rotten
+        let mut hit = false;
+        for _ in 0..rng.range(1, 12) {
+            hit |= bits > 0 && self.disk.flip(rng.range(0, bits.max(1) - 1));
+        }
+        self.rotten |= hit;
+        hit
     }
 
     fn set_full(&mut self, full: bool) {

@@ -4,8 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the terminal")]
 use sillage_device_sim::cover;
 use sillage_device_sim::met::Met;
-use sillage_device_sim::spool::SpoolDisk;
-use sillage_device_sim::store::{Disk, UnitList};
+use sillage_device_sim::spool::disk_of;
 use sillage_device_sim::truth::Violation;
 use sillage_device_sim::world::{Follow, Outcome, run};
 use std::collections::BTreeMap;
@@ -67,17 +66,9 @@ fn main() -> ExitCode {
 
 /// Runs a world, one in a hundred twice: the same seed is the same world.
 fn play(seed: u64, follow: Follow) -> Outcome {
-    // Every other world stands on the real spool, with segments small enough to be cleaned.
-    let segment_bytes = 1 << (11 + seed / 2 % 10);
-    let disk = || -> Box<dyn Disk> {
-        match seed % 2 {
-            0 => Box::new(UnitList::default()),
-            _ => Box::new(SpoolDisk::new(segment_bytes)),
-        }
-    };
-    let outcome = run(seed, &disk, follow);
+    let outcome = run(seed, &|| disk_of(seed), follow);
     if seed.is_multiple_of(TWICE) {
-        let again = run(seed, &disk, Follow::Silent).trace;
+        let again = run(seed, &|| disk_of(seed), Follow::Silent).trace;
         assert_eq!(again, outcome.trace, "seed {seed} is not one world but two");
     }
     outcome
