@@ -302,8 +302,8 @@ fn main() {
             formula.add(&times(|both| both.1));
         }
         let (row, other) = (ours.row(), formula.row());
-        let ratio = formula.at(500).max(1) * 10 / ours.at(500).max(1);
-        let ratio = format!("{}.{}", ratio / 10, ratio % 10);
+        let ratio = formula.at(500).max(1) * 100 / ours.at(500).max(1);
+        let ratio = format!("{}.{:02}", ratio / 100, ratio % 100);
         let (name, events) = (network.name, ours.errors.len());
         println!(
             "| {name} | {events} | {row} | {other} | {ratio} | {} | {} |",
