@@ -138,7 +138,7 @@ impl Said {
         };
         let about = self.about.as_deref();
         let subject = about.map(|user_id| Subject { user_id, anonymous_id: "" });
-        let options = Options { context, subject };
+        let options = Options { context, subject, ..Options::default() };
         let name = self.name.as_str();
         give(match self.kind {
             Kind::Track => Input::Track { event: name, properties: object, options },
