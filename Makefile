@@ -11,7 +11,7 @@ endif
 bin := $(CARGO_TARGET_DIR)/release/sillage
 pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine -p sillage-ledger
 
-.PHONY: run test lint pure build bench size fuzz help
+.PHONY: run test lint pure build bench size devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -43,6 +43,12 @@ size: ## what the SDK's core weighs, alone in a library
 	cd tests/size && cargo build --release --locked
 	@stat -c '%s bytes, stripped: %n' $(CARGO_TARGET_DIR)/release/libsillage_size.so
 	@cargo tree -p sillage-sdk-core -e normal
+
+devices: ## ten thousand worlds of devices, networks and a collector against the SDK's core
+	cargo run --locked --profile test -p sillage-device-sim --bin devices -- --seeds 10000
+
+mutants: ## bugs of one line in the SDK's core, and which promise notices each
+	cargo run --locked --profile test -p sillage-device-sim --bin mutants
 
 fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly compiler and cargo-fuzz
 	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz

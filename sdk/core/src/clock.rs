@@ -8,7 +8,8 @@
 //! sent and before its answer came, so `received − answered ≤ offset ≤ received − sent`. This is
 //! Cristian's observation (1989) that NTP's formula halves; intersecting the bounds of all answers
 //! (Marzullo, 1984) keeps the best of each direction, so that a slow uplink in one try and a slow
-//! downlink in another still leave a narrow bound. Network delay never leaks into it.
+//! downlink in another still leave a narrow bound. Within it the guess lies nearer to the end whose
+//! direction is the steadier: where only one way is slow, its delays vary, and the other's do not.
 use crate::time::{MonoMillis, Now};
 
 /// How far two quartz clocks drift apart at most: 100 ppm, twice what makers of crystals promise.
@@ -20,30 +21,33 @@ pub(crate) struct Clock {
     start: Now,
     /// The bounds, and when they were last narrowed.
     bound: Option<(Bound, MonoMillis)>,
+    /// How far answers have lain within the lower and the upper bound, in milliseconds, averaged over
+    /// about eight of them: how much the way back and the way there vary.
+    slack: (u64, u64),
 }
 
-/// Between what the collector's clock minus steady time lies, in milliseconds.
+/// Between what the collector's clock minus steady time lies, and where most likely; in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) low: i64,
     pub(crate) high: i64,
+    /// From `low` up.
+    pub(crate) guess: u64,
 }
 
 impl Bound {
     /// The offset to use, and how far it can be wrong. Where the clock may be right, it is taken to
     /// be: most devices are set by a network.
     pub(crate) fn offset(self) -> (i64, u64) {
-        if self.low <= 0 && self.high >= 0 {
-            return (0, self.high.max(-self.low).unsigned_abs());
-        }
-        let width = self.high.saturating_sub(self.low);
-        (self.low.saturating_add(width / 2), width.unsigned_abs().div_ceil(2))
+        let likely = self.low.saturating_add_unsigned(self.guess).min(self.high);
+        let offset = if self.low <= 0 && self.high >= 0 { 0 } else { likely };
+        (offset, self.high.abs_diff(offset).max(self.low.abs_diff(offset)))
     }
 }
 
 impl Clock {
     pub(crate) fn new(start: Now) -> Self {
-        Self { start, bound: None }
+        Self { start, bound: None, slack: (0, 0) }
     }
 
     /// Steady time at `now`.
@@ -62,16 +66,32 @@ impl Clock {
     pub(crate) fn learn(&mut self, now: Now, sent: i64, received: i64) {
         let answered = self.steady(now);
         // Both ends are cut to whole milliseconds somewhere, on either side.
-        let fresh = Bound {
-            low: received.saturating_sub(answered).saturating_sub(1),
-            high: received.saturating_sub(sent).saturating_add(1),
-        };
-        let narrowed = self
-            .bound(now)
-            .map(|known| Bound { low: known.low.max(fresh.low), high: known.high.min(fresh.high) });
+        let (low, high) = (
+            received.saturating_sub(answered).saturating_sub(1),
+            received.saturating_sub(sent).saturating_add(1),
+        );
+        let known = self.bound(now).map(|known| (known.low.max(low), known.high.min(high)));
         // Bounds that exclude each other mean that one of the clocks was set: the latest counts.
-        let bound = narrowed.filter(|bound| bound.low <= bound.high).unwrap_or(fresh);
-        self.bound = Some((bound, now.mono));
+        let narrowed = known.filter(|(low, high)| low <= high);
+        let bound = narrowed.unwrap_or((low, high));
+        let share = |slack: u64, more: u64| slack - slack / 8 + more / 8;
+        self.slack = match narrowed {
+            Some(_) => (
+                share(self.slack.0, bound.0.abs_diff(low)),
+                share(self.slack.1, bound.1.abs_diff(high)),
+            ),
+            None => (0, 0),
+        };
+        let guess = self.guess(bound.0.abs_diff(bound.1));
+        self.bound = Some((Bound { low: bound.0, high: bound.1, guess }, now.mono));
+    }
+
+    /// Where in a bound of this width the offset most likely lies: from its lower end, in proportion
+    /// to how much the way back varies. In the middle, if nothing is known.
+    fn guess(&self, width: u64) -> u64 {
+        let (back, there) = (self.slack.0.saturating_add(1), self.slack.1.saturating_add(1));
+        let all = u128::from(back) + u128::from(there);
+        u64::try_from(u128::from(width) * u128::from(back) / all).unwrap_or(width / 2)
     }
 
     /// The bounds at `now`, wider by what may have drifted since.
@@ -79,8 +99,11 @@ impl Clock {
         let (bound, since) = self.bound?;
         let drift =
             now.mono.0.saturating_sub(since.0).saturating_mul(DRIFT_PPM).div_ceil(1_000_000);
-        let drift = i64::try_from(drift).unwrap_or(i64::MAX);
-        Some(Bound { low: bound.low.saturating_sub(drift), high: bound.high.saturating_add(drift) })
+        Some(Bound {
+            low: bound.low.saturating_sub_unsigned(drift),
+            high: bound.high.saturating_add_unsigned(drift),
+            guess: bound.guess.saturating_add(drift),
+        })
     }
 }
 
@@ -145,9 +168,29 @@ mod tests {
 
     #[test]
     fn a_clock_that_may_be_right_is_left_alone() {
-        assert_eq!(Bound { low: -40, high: 900 }.offset(), (0, 900));
-        assert_eq!(Bound { low: 100, high: 300 }.offset(), (200, 100));
-        assert_eq!(Bound { low: -301, high: -100 }.offset(), (-201, 101));
+        assert_eq!(Bound { low: -40, high: 900, guess: 470 }.offset(), (0, 900));
+        assert_eq!(Bound { low: 100, high: 300, guess: 100 }.offset(), (200, 100));
+        assert_eq!(Bound { low: -301, high: -100, guess: 10 }.offset(), (-291, 191));
+    }
+
+    #[test]
+    fn the_steadier_direction_is_believed() {
+        for slow_back in [true, false] {
+            let mut clock = Clock::new(now(0, 0));
+            let mut at = 0;
+            for round in 0..12u64 {
+                let slow = 1_000 + round * 7_919 % 30_000;
+                let (up, down) = if slow_back { (20, slow) } else { (slow, 20) };
+                let (sent, answered) = (at, at + up + down);
+                let sent_steady = clock.steady(now(sent, 0));
+                let received = 100_000 + i64::try_from(sent + up).unwrap();
+                clock.learn(now(answered, 0), sent_steady, received);
+                at = answered + 1_000;
+            }
+            let (offset, error) = clock.bound(now(at, 0)).unwrap().offset();
+            assert!((offset - 100_000).abs() < 150, "{offset} ± {error}, slow back: {slow_back}");
+            assert!(error > 400, "the bound knows no better");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl State {
             put_u64(out, (*boot).into());
             put_i64(out, bound.low);
             put_i64(out, bound.high);
+            put_u64(out, bound.guess);
         }
         put_i64(out, self.session.start);
         put_i64(out, self.session.last);
@@ -86,7 +87,8 @@ impl State {
         };
         for _ in 0..source.len()? {
             let boot = source.u32()?;
-            state.bounds.push((boot, Bound { low: source.i64()?, high: source.i64()? }));
+            let (low, high, guess) = (source.i64()?, source.i64()?, source.u64()?);
+            state.bounds.push((boot, Bound { low, high, guess }));
         }
         state.session = Session { start: source.i64()?, last: source.i64()? };
         for _ in 0..source.len()? {
@@ -120,7 +122,10 @@ mod tests {
             pending: Ranges::of([31, 32, 35, 39, 40].into_iter()),
             next_head: 7,
             boot: 3,
-            bounds: vec![(2, Bound { low: -5, high: 900 }), (3, Bound { low: 0, high: 1 })],
+            bounds: vec![
+                (2, Bound { low: -5, high: 900, guess: 7 }),
+                (3, Bound { low: 0, high: 1, guess: 0 }),
+            ],
             session: Session { start: -1, last: 99 },
             choices: vec![("analytics".into(), Choice::Granted), ("ads".into(), Choice::Denied)],
             told: 2,
