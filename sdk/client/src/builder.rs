@@ -124,14 +124,26 @@ impl Builder {
             .build()
             .map_err(StartError::NoThread)?;
         let driver = Driver::new(Arc::clone(&shared), transport, self.folder, self.config, obeyed);
+        let ending = Ending(Arc::clone(&shared));
         std::thread::Builder::new()
             .name("sillage".to_owned())
             .spawn(move || {
+                let _ending = ending;
                 runtime.block_on(driver.run());
                 drop::<mpsc::Sender<()>>(alive);
             })
             .map_err(StartError::NoThread)?;
         Ok(Client::new(shared, commands, self.durability, ended))
+    }
+}
+
+/// However the thread ends, nothing is tracked from then on, and nobody waits for it.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.guard.close();
+        self.0.wrote_up_to(u64::MAX, false);
     }
 }
 

@@ -1,5 +1,5 @@
 //! The face that an app sees.
-use crate::limits::DROP_TIMEOUT;
+use crate::limits::{DROP_TIMEOUT, DURABLE_TIMEOUT};
 use crate::shared::{Command, Lock, Shared};
 use sdk_core::{Choice, Input, Ledger, Lifecycle, Notice, Object, Options, Value};
 use std::error::Error;
@@ -225,12 +225,13 @@ impl Client {
         self.0.shared.wait_durable(self.0.shared.called())
     }
 
-    /// Sends everything and waits for the answers, at most so long. Works in any async runtime.
+    /// Sends everything and waits for the answers, at most so long, unless the disk hangs. Works in
+    /// any async runtime.
     pub async fn flush(&self, timeout: Duration) -> Delivered {
         self.ask(timeout, false).await
     }
 
-    /// As [`Client::flush`], for callers that may block.
+    /// As [`Client::flush`], for callers that may block: at most 5 s more, even if the disk hangs.
     #[must_use]
     pub fn flush_blocking(&self, timeout: Duration) -> Delivered {
         self.ask_blocking(timeout, false)
@@ -259,8 +260,9 @@ impl Client {
         let (answer, answered) = mpsc::channel();
         let done: Done = Box::new(move |delivered| _ = answer.send(delivered).ok());
         self.tell(Command::Flush { timeout, done, then_stop });
-        // The thread behind answers at the timeout; its own end is an answer too.
-        answered.recv().unwrap_or_else(|_| self.left())
+        // The thread behind answers at the timeout, and its own end is an answer too; but a disk may
+        // hold it up for ever.
+        answered.recv_timeout(timeout + DURABLE_TIMEOUT).unwrap_or_else(|_| self.left())
     }
 
     fn tell(&self, command: Command) {

@@ -27,6 +27,8 @@ struct Station {
     wake: Option<u64>,
     /// When what was written last must be durable.
     sync_at: Option<Instant>,
+    /// Whether the app has been told that the disk fails.
+    is_failing: bool,
 }
 
 /// What a tracker asked for in one turn.
@@ -125,7 +127,7 @@ impl Driver {
             self.shared.signal(&Signal::StorageFailed(error.to_string()));
         }
         guard.with(|tracker, now| tracker.handle(now, Input::Restored(restored)));
-        self.stations.push(Station { number: 0, guard, keeping, wake: None, sync_at: None });
+        self.stations.push(Station::new(0, guard, keeping));
     }
 
     /// A burst of calls becomes one unit, unless somebody waits for it.
@@ -141,18 +143,9 @@ impl Driver {
         for station in &mut self.stations {
             let turn = station.poll();
             let is_own = station.number == 0;
-            let written = station.keeping.write(&turn.unit, &station.guard);
-            if !turn.unit.is_empty() {
-                station.sync_at.get_or_insert(Instant::now() + SYNC_DELAY);
-            }
-            let is_due = station.sync_at.is_some_and(|at| at <= Instant::now());
-            let mut synced = Ok(());
-            if is_due || !turn.sends.is_empty() || is_own && is_awaited {
-                synced = station.keeping.sync();
-                station.sync_at = synced.is_err().then(|| Instant::now() + SYNC_DELAY);
-            }
-            if let Err(error) = written.and(synced) {
-                self.shared.signal(&Signal::StorageFailed(told(&error)));
+            let must_sync = !turn.sends.is_empty() || is_own && is_awaited;
+            if let Some(signal) = station.store(&turn.unit, must_sync) {
+                self.shared.signal(&signal);
             }
             if is_own && (is_awaited || station.keeping.is_durable()) {
                 self.shared.wrote_up_to(calls, station.keeping.is_durable());
@@ -250,8 +243,7 @@ impl Driver {
                 guard.with(|tracker, now| tracker.handle(now, Input::Restored(restored)));
                 self.adopted += 1;
                 let number = self.adopted;
-                let (wake, sync_at) = (None, None);
-                let station = Station { number, guard, keeping, wake, sync_at };
+                let station = Station::new(number, guard, keeping);
                 station.flush();
                 self.stations.push(station);
             }
@@ -281,6 +273,32 @@ impl Driver {
 }
 
 impl Station {
+    fn new(number: u64, guard: Arc<Guard>, keeping: Keeping) -> Self {
+        Self { number, guard, keeping, wake: None, sync_at: None, is_failing: false }
+    }
+
+    /// Writes a unit, and what could not be written before; makes it durable now or within a second.
+    /// Gives a signal when the disk begins to fail. While it does it is tried every second.
+    fn store(&mut self, unit: &[Op], must_sync: bool) -> Option<Signal> {
+        let written = self.keeping.write(unit, &self.guard);
+        let now = Instant::now();
+        if !unit.is_empty() {
+            self.sync_at.get_or_insert(now + SYNC_DELAY);
+        }
+        let mut synced = Ok(());
+        if must_sync || self.sync_at.is_some_and(|at| at <= now) {
+            synced = self.keeping.sync();
+            self.sync_at = None;
+        }
+        let Err(error) = written.and(synced) else {
+            self.is_failing &= !self.keeping.is_durable();
+            return None;
+        };
+        self.sync_at.get_or_insert(now + SYNC_DELAY);
+        let told_before = std::mem::replace(&mut self.is_failing, true);
+        (!told_before).then(|| Signal::StorageFailed(told(&error)))
+    }
+
     /// Everything the tracker asks for now. The lock is let go in between, so that no caller waits
     /// for all of a long queue.
     fn poll(&mut self) -> Turn {
