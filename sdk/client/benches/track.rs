@@ -4,47 +4,20 @@
 #![allow(clippy::print_stdout, reason = "the numbers are what it is run for")]
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot be made ends")]
 
+#[path = "../tests/support/counting.rs"]
+mod counting;
+
 use sdk_core::{
     Action, Config, DeviceMillis, Input, Lifecycle, MonoMillis, Now, Object, Options, Restored,
     Tracker,
 };
 use sillage_sdk::Client;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything on to the system's allocator.
-#[allow(unsafe_code, reason = "an allocator has no safe form")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// Nobody answers there: everything stays queued.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -103,7 +76,7 @@ fn calls(what: &str, on_disk: bool, pause: Duration) {
         track(&client, 0);
         std::thread::sleep(Duration::from_millis(100));
         times.reserve(CALLS);
-        let before = ALLOCATIONS.get();
+        let before = counting::allocations();
         for round in 0..CALLS {
             let next = Instant::now() + pause;
             let started = Instant::now();
@@ -113,7 +86,7 @@ fn calls(what: &str, on_disk: bool, pause: Duration) {
                 std::hint::spin_loop();
             }
         }
-        allocations += ALLOCATIONS.get() - before;
+        allocations += counting::allocations() - before;
         black_box(client.ledger());
     }
     times.sort_unstable();

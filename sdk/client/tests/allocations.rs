@@ -1,4 +1,6 @@
 //! What a call asks of the allocator. A test of its own, because it replaces the allocator.
+#![allow(clippy::unwrap_used, reason = "what the test sets up itself must work")]
+
 #[path = "support/counting.rs"]
 mod counting;
 mod support;

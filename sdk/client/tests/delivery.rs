@@ -1,4 +1,6 @@
 //! The client against collectors, and against what only looks like one.
+#![allow(clippy::unwrap_used, reason = "what the test sets up itself must work")]
+
 mod support;
 
 use sillage_sdk::{Client, Config, Durability, Lifecycle, Notice, Signal};
