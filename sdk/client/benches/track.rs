@@ -111,13 +111,15 @@ fn wire(what: &str, step: u64) {
     getrandom::fill(&mut entropy).unwrap();
     let mut tracker = Tracker::new(Config::native(), entropy, now);
     tracker.handle(now, Input::Restored(Restored::default()));
-    let context = r#"{"library":{"name":"sillage-rust","version":"0.1.0"},"os":{"name":"linux"},"app":{"name":"shop","version":"2.4.0"}}"#;
+    let context = r#"{"library":{"name":"sillage-rust","version":"0.1.0"},"os":{"name":"linux"},
+        "app":{"name":"shop","version":"2.4.0"}}"#;
     tracker.handle(now, Input::Context(Object::Json(context)));
     for round in 0..20 {
         let mono = MonoMillis(1_000 + round * 137);
         let product = round * step;
         let properties = format!(
-            r#"{{"product_id":"507f1f77bcf86cd7994390{:02}","sku":"G-{}","category":"Games","name":"Monopoly: {}rd Edition","brand":"Hasbro","variant":"200 pieces","price":{}.99,"quantity":1}}"#,
+            r#"{{"product_id":"507f1f77bcf86cd7994390{:02}","sku":"G-{}","category":"Games",
+            "name":"Monopoly: {}rd Edition","brand":"Hasbro","variant":"200 pieces","price":{}.99,"quantity":1}}"#,
             11 + product,
             32 + product * 7,
             3 + product,
