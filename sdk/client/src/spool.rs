@@ -441,8 +441,9 @@ impl<D: Disk> Spool<D> {
     }
 
     /// Moves what still counts in the oldest segment, and in those below `below`, to the newest, and
-    /// removes the oldest. At every moment the disk holds all that counts, and a removed key cannot come back: what said that it
-    /// is removed is durable before its value's segment goes, and goes after it.
+    /// removes the oldest. At every moment the disk holds all that counts, and a removed key cannot
+    /// come back: what said that it is removed is durable before its value's segment goes, and goes
+    /// after it.
     fn clean_oldest(&mut self, below: u64) -> Result<(), SpoolError> {
         let Some(oldest) = self.segments.front().map(|oldest| oldest.id) else { return Ok(()) };
         if self.segments.len() == 1 {
