@@ -302,7 +302,7 @@ impl Station {
     /// Everything the tracker asks for now. The lock is let go in between, so that no caller waits
     /// for all of a long queue.
     fn poll(&mut self) -> Turn {
-        const STRIDE: usize = 256;
+        const STRIDE: usize = 32;
         let mut turn = Turn::default();
         loop {
             let wake = &mut self.wake;
