@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) choices: Vec<(String, Choice)>,
     /// How much of [`Counts::given_up`] the collector has been told.
     pub(crate) told: u64,
+    /// How much of what was acknowledged it has been told.
+    pub(crate) told_acknowledged: u64,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             out.push(u8::from(*choice == Choice::Granted));
         }
         put_u64(out, self.told);
+        put_u64(out, self.told_acknowledged);
     }
 
     /// Whether every event that was created is in exactly one place. A state of which that is not
@@ -98,6 +101,7 @@ impl State {
             state.choices.push((category, choice));
         }
         state.told = source.u64()?;
+        state.told_acknowledged = source.u64()?;
         state.is_balanced().then_some(state)
     }
 }
@@ -129,6 +133,7 @@ mod tests {
             session: Session { start: -1, last: 99 },
             choices: vec![("analytics".into(), Choice::Granted), ("ads".into(), Choice::Denied)],
             told: 2,
+            told_acknowledged: 29,
         }
     }
 

@@ -373,8 +373,10 @@ impl Tracker {
                 }
             }
         }
+        // Unknown is no yes either: storage may have lost the choice under which they were kept, or the
+        // app may need more consents than it did.
         let withdrawn = |event: &&Queued| {
-            self.consent.gate(&self.config, &name_of(members(&event.record))) == Gate::Closed
+            self.consent.gate(&self.config, &name_of(members(&event.record))) != Gate::Open
         };
         let withdrawn: Vec<u64> =
             self.queue.iter().filter(withdrawn).map(|event| event.seq).collect();

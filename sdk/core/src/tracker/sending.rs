@@ -39,7 +39,7 @@ pub(super) struct Link {
     report_at: Option<u64>,
     /// How much of what was given up a collector has been told.
     pub(super) told: u64,
-    /// How much of what was acknowledged a collector has been told, as far as this process knows.
+    /// How much of what was acknowledged a collector has been told.
     pub(super) told_acknowledged: u64,
     wake: Option<u64>,
 }

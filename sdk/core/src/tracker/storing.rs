@@ -123,7 +123,7 @@ impl Tracker {
         self.heads.next = self.heads.next.max(state.next_head);
         self.storage.bounds = state.bounds;
         self.link.told = state.told;
-        self.link.told_acknowledged = self.counts.acknowledged;
+        self.link.told_acknowledged = state.told_acknowledged;
         // What was said since the start counts more than what was stored before.
         let said = core::mem::replace(&mut self.consent, Consent::restore(state.choices));
         self.consent.overlay(said);
@@ -246,6 +246,7 @@ impl Tracker {
             session: self.identity.session,
             choices: self.consent.choices().to_vec(),
             told: self.link.told,
+            told_acknowledged: self.link.told_acknowledged,
         };
         state.encode(&mut self.storage.scratch);
         let value = Arc::from(self.storage.scratch.as_slice());
