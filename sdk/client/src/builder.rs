@@ -3,7 +3,7 @@ use crate::client::{Client, Durability};
 use crate::clock;
 use crate::driver::Driver;
 use crate::guard::Guard;
-use crate::limits::COMMANDS_MAX;
+use crate::limits::{COMMANDS_MAX, OPEN_TIMEOUT};
 use crate::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -96,8 +96,8 @@ impl Builder {
         self
     }
 
-    /// Starts the client and the thread behind it. What is on disk is read by that thread; calls may
-    /// come at once.
+    /// Starts the client and the thread behind it, which reads what is on disk. Waits for that, at most
+    /// 250 ms; calls that come before it is done wait in memory.
     ///
     /// # Errors
     /// [`StartError`]. A folder that cannot be used is none: it is told by a
@@ -124,15 +124,19 @@ impl Builder {
             .build()
             .map_err(StartError::NoThread)?;
         let driver = Driver::new(Arc::clone(&shared), transport, self.folder, self.config, obeyed);
+        let (opening, opened) = mpsc::channel();
         let ending = Ending(Arc::clone(&shared));
         std::thread::Builder::new()
             .name("sillage".to_owned())
             .spawn(move || {
                 let _ending = ending;
-                runtime.block_on(driver.run());
+                runtime.block_on(driver.run(opening));
                 drop::<mpsc::Sender<()>>(alive);
             })
             .map_err(StartError::NoThread)?;
+        // An app may begin with a burst, and few calls may wait for storage. Nothing is ever said here:
+        // the other side falls silent, which is an error to the waiting.
+        opened.recv_timeout(OPEN_TIMEOUT).ok();
         Ok(Client::new(shared, commands, self.durability, ended))
     }
 }

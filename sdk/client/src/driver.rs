@@ -13,6 +13,7 @@ use sdk_core::{Action, Config, Input, Lifecycle, Notice, SendId, Tracker};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
@@ -79,9 +80,11 @@ impl Driver {
         }
     }
 
-    /// Runs until it is told to stop, or nobody is left to tell it.
-    pub(crate) async fn run(mut self) {
+    /// Runs until it is told to stop, or nobody is left to tell it. `opened` falls silent once what is
+    /// on disk has been read.
+    pub(crate) async fn run(mut self, opened: Sender<()>) {
         self.open();
+        drop(opened);
         let mut adopt_at = Instant::now() + Duration::from_secs(1);
         loop {
             let calls = self.shared.calls.load(Ordering::SeqCst);

@@ -49,3 +49,7 @@ pub const DROP_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(5
 
 /// Flushes that may wait at once; later ones are answered with what is pending.
 pub const COMMANDS_MAX: usize = 64;
+
+/// How long a start waits for what is on disk to be read. A full queue takes some 50 ms; a disk that
+/// hangs must not keep an app from starting.
+pub const OPEN_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(250);

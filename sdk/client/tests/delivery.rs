@@ -61,6 +61,19 @@ fn events_arrive_once_over_one_connection() {
     assert_eq!((ledger.created, ledger.acknowledged, ledger.pending), (45, 45, 0));
 }
 
+#[test]
+fn a_burst_right_after_the_start_is_kept_whole() {
+    let (folder, stub) = (tempfile::tempdir().unwrap(), Stub::start([]));
+    let client = client(&stub.endpoint(), folder.path());
+    assert!(!client.anonymous_id().is_empty(), "storage has been read");
+    client.lifecycle(Lifecycle::Offline);
+    for n in 0..5_000 {
+        client.track("Tried", &[("n", n.into())]);
+    }
+    let ledger = client.ledger();
+    assert_eq!((ledger.created, ledger.pending), (5_000, 5_000), "{ledger:?}");
+}
+
 /// One answer that is no collector's own; the next try is accepted.
 fn survives(answer: Answer, sent_away: bool) {
     let (folder, stub) = (tempfile::tempdir().unwrap(), Stub::start([answer.clone()]));
