@@ -44,6 +44,9 @@ pub(super) struct Call {
     /// It names its own subject.
     own: bool,
     message_id: Uuid,
+    /// Steady time of the call.
+    called: i64,
+    /// When it happened.
     at: i64,
 }
 
@@ -145,14 +148,15 @@ impl Tracker {
             _ => "",
         };
         push_options(out, kind, user_id, options)?;
-        let minted = self.clock.steady(now);
+        let called = self.clock.steady(now);
         Ok(Call {
             kind,
             priority: self.priority(kind, texts[0].1),
             user_id: Box::from(user_id),
             own: options.subject.is_some(),
-            message_id: self.message_ids.mint(minted),
-            at: options.at.map_or(minted, |at| at.0),
+            message_id: self.message_ids.mint(called),
+            called,
+            at: options.at.map_or(called, |at| at.0),
         })
     }
 
@@ -276,7 +280,7 @@ impl Tracker {
     /// The number of what this event shares with its neighbours.
     fn head(&mut self, call: &Call) -> u32 {
         let place = usize::from(call.own);
-        if !call.own && self.identity.session.touch(&self.config, call.at) {
+        if !call.own && self.identity.session.touch(&self.config, call.called) {
             self.current[0] = None;
         }
         if let Some(Some(number)) = self.current.get(place) {
