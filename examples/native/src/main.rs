@@ -42,7 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.track("Order Completed", &[("order_id", "o-1".into()), ("revenue", 342.4.into())]);
 
     let left = client.flush_blocking(Duration::from_secs(5)).pending;
-    println!("{left} still to be delivered; they are on disk");
+    match left {
+        0 => println!("everything is delivered"),
+        left => println!("{left} wait on disk for the next run"),
+    }
     println!("{:#?}", client.ledger());
     client.shutdown_blocking(Duration::from_secs(1));
     Ok(())
