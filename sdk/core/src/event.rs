@@ -3,6 +3,7 @@
 //! version (1 byte, `1`), priority (1), head (u32 LE), boot (u32 LE), steady time (i64 LE), message
 //! id (16 bytes), then the members of its JSON object that do not depend on when it is sent.
 use crate::codec::Source;
+use crate::json::are_members;
 use crate::random::Uuid;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -81,7 +82,9 @@ impl EventHead {
             at: i64::from_le_bytes(source.array()?),
             message_id: Uuid(source.array()?),
         };
-        core::str::from_utf8(source.0).is_ok().then_some(head)
+        // Its bytes go into a body with others, and must not spoil it.
+        let members = core::str::from_utf8(source.0).ok()?;
+        (!members.is_empty() && are_members(members)).then_some(head)
     }
 }
 

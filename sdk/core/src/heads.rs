@@ -1,6 +1,7 @@
 //! What a run of events shares: whom they are about, and in which context they happened. It is
 //! stored once, referred to by a number, and written once into each batch.
 use crate::codec::Source;
+use crate::json::are_members;
 use alloc::vec::Vec;
 
 /// One of them.
@@ -28,7 +29,7 @@ impl Head {
         let [version] = source.array()?;
         let len = usize::try_from(u32::from_le_bytes(source.array()?)).ok()?;
         let (ids, context) = (source.bytes(len)?.to_vec(), source.0.to_vec());
-        let text = |bytes: &[u8]| core::str::from_utf8(bytes).is_ok();
+        let text = |bytes| core::str::from_utf8(bytes).is_ok_and(are_members);
         let whole = version == 1 && text(&ids) && text(&context);
         whole.then_some(Self { number, ids, context, events: 0, stored: true })
     }

@@ -8,4 +8,5 @@ pub use reader::{Malformed, Reader, is_object};
 pub use writer::push_float;
 pub use writer::{push_i64, push_string, push_u64};
 
+pub(crate) use reader::are_members;
 pub(crate) use writer::{Unwritable, push_members};

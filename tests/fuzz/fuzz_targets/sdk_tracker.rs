@@ -72,7 +72,7 @@ impl Host {
             user_id: if bytes.byte() & 1 == 0 { "u" } else { "" },
             anonymous_id: if bytes.byte() & 1 == 0 { "d" } else { "" },
         });
-        let options = Options { context: Object::None, subject };
+        let options = Options { subject, ..Options::default() };
         let tracker = &mut self.tracker;
         match bytes.byte() % 18 {
             0..3 => tracker.handle(now, Input::Track { event: bytes.text(), properties: Object::None, options }),

@@ -23,6 +23,12 @@ pub fn is_object(text: &str) -> bool {
     reader.peek() == Some(b'{') && reader.value().is_ok() && reader.end().is_ok()
 }
 
+/// Whether `text` is what stands between the braces of an object, perhaps nothing.
+pub(crate) fn are_members(text: &str) -> bool {
+    let mut reader = Reader::new(text);
+    reader.peek().is_none() || reader.members().is_ok()
+}
+
 impl<'a> Reader<'a> {
     /// Starts before the first value.
     #[must_use]
@@ -181,6 +187,22 @@ impl<'a> Reader<'a> {
     /// [`Malformed`] if it is none, or has a fraction or more than 64 bits.
     pub fn count(&mut self) -> Result<u64, Malformed> {
         self.value()?.parse().map_err(|_| Malformed)
+    }
+
+    /// Members up to the end of the text.
+    fn members(&mut self) -> Result<(), Malformed> {
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Malformed);
+            }
+            self.key()?;
+            self.value()?;
+            match self.peek() {
+                None => return Ok(()),
+                Some(b',') => self.at += 1,
+                Some(_) => return Err(Malformed),
+            }
+        }
     }
 
     fn byte(&self) -> Option<u8> {
@@ -399,6 +421,24 @@ mod tests {
                 let theirs: String = serde_json::from_str(&text).unwrap();
                 prop_assert_eq!(Reader::new(&text).string(), Ok(theirs));
             }
+        }
+    }
+
+    #[test]
+    fn members_are_what_makes_an_object_between_braces() {
+        for (text, are) in [
+            ("", true),
+            (" ", true),
+            ("\"a\":1", true),
+            ("\"a\":1, \"b\":[{}]", true),
+            ("\"a\":1,", false),
+            ("\"a\"", false),
+            ("1", false),
+            ("\"a\":1}", false),
+            ("\"a\":1},{\"b\":2", false),
+        ] {
+            assert_eq!(are_members(text), are, "{text}");
+            assert_eq!(is_object(&format!("{{{text}}}")), are, "{text}");
         }
     }
 
