@@ -99,6 +99,16 @@ impl Proxy {
         self.shared.calm.store(true, Ordering::Relaxed);
     }
 
+    /// Fates that were never met although so many requests came that ten should have been.
+    #[must_use]
+    pub fn missed(&self) -> Vec<Fate> {
+        let met = self.met();
+        let all: u64 = met.iter().map(|(_, times)| times).sum();
+        let expected = FATES.iter().map(|(_, weight)| all * weight / 100);
+        let missed = met.iter().zip(expected).filter(|((_, times), due)| *times == 0 && *due >= 10);
+        missed.map(|((fate, _), _)| *fate).collect()
+    }
+
     /// How often each fate was met.
     #[must_use]
     pub fn met(&self) -> Vec<(Fate, u64)> {
