@@ -9,7 +9,7 @@ use crate::limits::{ADOPTION_INTERVAL, SYNC_DELAY, WRITE_DELAY};
 use crate::shared::{Command, Shared};
 use crate::spool::Op;
 use crate::transport::{Arrived, Transport};
-use sdk_core::{Action, Config, Input, Lifecycle, Notice, SendId, Tracker};
+use sdk_core::{Action, Choice, Config, Input, Lifecycle, Notice, SendId, Tracker};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,6 +55,8 @@ pub(crate) struct Driver {
     pub(crate) commands: Receiver<Command>,
     stations: Vec<Station>,
     adopted: u64,
+    /// What the adopted trackers have been told of the person's choices.
+    adopted_choices: Vec<(String, Choice)>,
     flights: JoinSet<(u64, SendId, Arrived)>,
     flushes: Vec<Flush>,
 }
@@ -75,6 +77,7 @@ impl Driver {
             commands,
             stations: Vec::new(),
             adopted: 0,
+            adopted_choices: Vec::new(),
             flights: JoinSet::new(),
             flushes: Vec::new(),
         }
@@ -142,6 +145,7 @@ impl Driver {
 
     /// Does what every tracker asks for. `calls` were made before it began.
     fn turn(&mut self, calls: u64) {
+        self.share_choices();
         let is_awaited = self.shared.waiting_for_disk.load(Ordering::SeqCst) > 0;
         for station in &mut self.stations {
             let turn = station.poll();
@@ -168,6 +172,23 @@ impl Driver {
         }
         let is_idle = |station: &Station| station.is_idle();
         self.stations.retain(|station| station.number == 0 || !is_idle(station));
+    }
+
+    /// What the person chooses holds for what other processes have left behind, too.
+    fn share_choices(&mut self) {
+        if self.stations.len() < 2 {
+            return;
+        }
+        let chosen = self.shared.guard.with(|tracker, _| tracker.choices().to_vec());
+        let chosen = chosen.unwrap_or_default();
+        if chosen != self.adopted_choices {
+            let told: Vec<_> =
+                chosen.iter().map(|(name, choice)| (name.as_str(), *choice)).collect();
+            for station in self.stations.iter().filter(|station| station.number > 0) {
+                station.guard.with(|tracker, now| tracker.handle(now, Input::Consent(&told)));
+            }
+            self.adopted_choices = chosen;
+        }
     }
 
     fn landed(&mut self, station: u64, send: SendId, arrived: &Arrived) {
@@ -249,6 +270,7 @@ impl Driver {
                 let station = Station::new(number, guard, keeping);
                 station.flush();
                 self.stations.push(station);
+                self.adopted_choices.clear();
             }
         }
     }

@@ -71,7 +71,9 @@ impl Keeping {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let written = open.spool.write(unit);
-        if written.is_ok() && unit.contains(&Op::Remove(Key::State)) {
+        // Not by what this unit removes: it may have put something back, or an earlier one may have
+        // found the disk full.
+        if written.is_ok() && open.spool.is_empty() {
             self.clear(guard);
         }
         written
@@ -117,5 +119,32 @@ fn remove_lane(path: &Path) -> io::Result<()> {
         // Other lanes, or files of the app, keep the folder.
         Some(parent) => std::fs::remove_dir(parent),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sdk_core::{Config, Tracker};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_lane_goes_with_its_last_record_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let tracker = Tracker::new(Config::native(), [1; 32], crate::clock::now());
+        let guard = Guard::new(tracker);
+        let path = folder.path().join("events");
+        let (mut keeping, _, opened) = Keeping::open(Some(path.clone()), &guard);
+        opened.unwrap();
+        let put = |key| Op::Put(key, Arc::from(*b"value"));
+        keeping.write(&[put(Key::State), put(Key::Event(1))], &guard).unwrap();
+        assert!(path.exists());
+        // A consent withdrawn and given again between two writes.
+        let (event, state) = (Key::Event(1), Key::State);
+        let again = [Op::Remove(event), Op::Remove(state), put(Key::Event(2)), put(state)];
+        keeping.write(&again, &guard).unwrap();
+        assert!(path.join("lane-0").exists());
+        keeping.write(&[Op::Remove(Key::Event(2)), Op::Remove(state)], &guard).unwrap();
+        assert!(!path.exists());
     }
 }

@@ -207,6 +207,12 @@ impl<D: Disk> Spool<D> {
         self.sync_head()
     }
 
+    /// Whether it holds nothing, on disk or still to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.owed.is_empty()
+    }
+
     /// Whether all that was given to [`Spool::write`] is written.
     #[must_use]
     pub fn is_written(&self) -> bool {

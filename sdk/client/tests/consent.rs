@@ -31,3 +31,39 @@ fn the_disk_is_touched_only_while_a_consent_is_given() {
     assert!(!events.exists(), "nor at the end");
     assert!(stub.requests().is_empty(), "and nothing was sent");
 }
+
+/// Nobody answers there: everything stays where it is.
+const NOBODY: &str = "http://127.0.0.1:9";
+
+fn start(endpoint: &str, folder: &std::path::Path) -> Client {
+    let config = Config { consent_required: vec!["analytics".into()], ..Config::native() };
+    let client =
+        Client::builder("wk_test", endpoint).folder(folder).config(config).start().unwrap();
+    until("storage", || !client.anonymous_id().is_empty());
+    client
+}
+
+#[test]
+fn a_withdrawal_holds_for_what_other_processes_left_behind() {
+    let (folder, stub) = (tempfile::tempdir().unwrap(), Stub::start([]));
+    let left_behind = folder.path().join("lane-1");
+    {
+        let (first, second) = (start(NOBODY, folder.path()), start(NOBODY, folder.path()));
+        for client in [&first, &second] {
+            client.consent(&[("analytics", Choice::Granted)]);
+            client.track("Product Viewed", &[]);
+            assert!(client.wait_durable());
+        }
+        first.shutdown_blocking(Duration::ZERO);
+        second.shutdown_blocking(Duration::ZERO);
+    }
+    assert!(left_behind.exists());
+    let config = Config { consent_required: vec!["analytics".into()], ..Config::native() };
+    let builder = Client::builder("wk_test", &stub.endpoint()).folder(folder.path()).config(config);
+    let client = builder.start().unwrap();
+    client.consent(&[("analytics", Choice::Denied)]);
+    until("the other lane to be emptied", || !left_behind.exists());
+    // Its own event may have left before the withdrawal; the one that was found later may not.
+    let sent: usize = stub.requests().iter().map(|request| request.message_ids().len()).sum();
+    assert!(sent <= 1, "{sent} events were sent");
+}

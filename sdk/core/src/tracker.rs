@@ -12,7 +12,7 @@ use crate::notice::Drops;
 use crate::queue::Queue;
 use crate::random::{MessageIds, Random, Uuid};
 use crate::session::Session;
-use crate::{Action, Config, Input, Lifecycle, Now};
+use crate::{Action, Choice, Config, Input, Lifecycle, Now};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -199,6 +199,13 @@ impl Tracker {
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.identity.user_id
+    }
+
+    /// What the person has chosen, as far as is known: for a host that drives several trackers of one
+    /// person.
+    #[must_use]
+    pub fn choices(&self) -> &[(String, Choice)] {
+        self.consent.choices()
     }
 
     /// The device's public segments as the collector last told them, sorted.
