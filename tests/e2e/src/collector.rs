@@ -1,5 +1,5 @@
 use crate::{Http, Resp, until};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -102,8 +102,7 @@ impl Collector {
         self.child = Some(child);
         let address = self.http;
         until("the collector to be ready", || {
-            TcpStream::connect(address).ok()?;
-            (Http::connect(address).get("/readyz", "").status == 200).then_some(())
+            (Http::try_connect(address)?.get("/readyz", "").status == 200).then_some(())
         });
     }
 

@@ -41,10 +41,23 @@ impl Http {
     /// If nobody listens.
     #[must_use]
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("somebody listens");
+        Self::try_connect(address).expect("somebody listens")
+    }
+
+    /// Connects, if somebody listens. Where nobody does yet, a connection on loopback may be given the
+    /// very port it asks for as its own, and reach itself; that is nobody.
+    ///
+    /// # Panics
+    /// If the system refuses an option.
+    #[must_use]
+    pub fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        if stream.local_addr().ok()? == address {
+            return None;
+        }
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout can be set");
         stream.set_nodelay(true).expect("an option can be set");
-        Self { address, stream: BufReader::new(stream) }
+        Some(Self { address, stream: BufReader::new(stream) })
     }
 
     /// `GET` with a bearer token (may be empty).
