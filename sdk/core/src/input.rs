@@ -106,6 +106,9 @@ pub struct Options<'a> {
     pub subject: Option<Subject<'a>>,
     /// When it happened, by this device's wall clock, if not now.
     pub at: Option<DeviceMillis>,
+    /// Its id, if the host has made one: a host that may have to send a call before the core is there
+    /// must give it the same id in both. A UUID, preferably of version 7.
+    pub message_id: Option<[u8; 16]>,
 }
 
 /// Whom an event is about. Empty text is absent; one of the two must be there.

@@ -147,6 +147,7 @@ impl Host {
                 anonymous_id: subject["anonymousId"].as_str().unwrap_or_default(),
             }),
             at: said["time"].as_i64().map(DeviceMillis),
+            message_id: said["messageId"].as_str().map(uuid),
         };
         let member = if said.get("traits").is_some() { "traits" } else { "properties" };
         // Text is given as it is, so that it may be no JSON.
@@ -353,6 +354,10 @@ fn only<'v>(name: &str, object: &'v Value) -> (&'v str, &'v Value) {
     let (key, value) = members.next().unwrap_or_else(|| panic!("{name}: an empty input"));
     assert!(members.next().is_none(), "{name}: more than one input in a step");
     (key, value)
+}
+
+fn uuid(text: &str) -> [u8; 16] {
+    u128::from_str_radix(&text.replace('-', ""), 16).unwrap().to_be_bytes()
 }
 
 fn lifecycle(name: &str) -> Lifecycle {

@@ -154,7 +154,7 @@ impl Tracker {
             priority: self.priority(kind, texts[0].1),
             user_id: Box::from(user_id),
             own: options.subject.is_some(),
-            message_id: self.message_ids.mint(called),
+            message_id: options.message_id.map_or_else(|| self.message_ids.mint(called), Uuid),
             called,
             at: options.at.map_or(called, |at| at.0),
         })
