@@ -175,6 +175,9 @@ pub struct Restored {
     /// The highest sequence number that the host has witnessed, if it can: what was given out but
     /// never written died with the last process, and is counted. 0 if the host has no witness.
     pub witness: u64,
+    /// The id of this installation, if the host had to draw it before the core was there. A stored one
+    /// counts more.
+    pub install: Option<[u8; 16]>,
     /// The id of this device, if something else keeps it (a cookie, another process of the same
     /// app). Empty: the stored one, or a new one.
     pub anonymous_id: String,

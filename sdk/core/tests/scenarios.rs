@@ -268,6 +268,7 @@ impl Host {
                 .map(|(key, value)| (Key::from_u64(*key).unwrap(), Arc::clone(value)))
                 .collect(),
             witness: said["witness"].as_u64().unwrap_or_default(),
+            install: said["install"].as_str().map(uuid),
             anonymous_id: said["anonymousId"].as_str().unwrap_or_default().to_owned(),
         }
     }

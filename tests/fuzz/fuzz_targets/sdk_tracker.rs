@@ -136,7 +136,7 @@ impl Host {
         self.last = None;
         let records = self.stored.iter().map(|(key, value)| (*key, Arc::clone(value))).collect();
         let witness = u64::from(bytes.byte());
-        let restored = Restored { records, witness, anonymous_id: bytes.text().into() };
+        let restored = Restored { records, witness, install: None, anonymous_id: bytes.text().into() };
         self.tracker.handle(now, Input::Restored(restored));
     }
 

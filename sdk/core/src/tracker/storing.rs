@@ -8,6 +8,7 @@ use crate::input::Restored;
 use crate::json::{Reader, push_string};
 use crate::limits::ID_BYTES_MAX;
 use crate::notice::{DropReason, Notice};
+use crate::random::Uuid;
 use crate::ranges::Ranges;
 use crate::state::{SEQ_MAX, State};
 use alloc::string::String;
@@ -65,7 +66,7 @@ impl Tracker {
         if self.storage.restored {
             return;
         }
-        let Restored { records, witness, anonymous_id } = restored;
+        let Restored { records, witness, install, anonymous_id } = restored;
         let mut events = Stored::new();
         let mut state = None;
         for (key, record) in records {
@@ -85,6 +86,9 @@ impl Tracker {
         let known = state.is_some();
         self.storage.restored = true;
         self.storage.storing = known;
+        if let Some(install) = install {
+            self.identity.install = Uuid(install);
+        }
         let pending = self.restore_identity(state.unwrap_or_default(), known, anonymous_id);
         if known {
             self.restore_events(events, &pending, witness);
