@@ -40,6 +40,9 @@ function core() {
     "--llvm-memory-copy-fill-lowering", "-Oz", "-o", plain);
   const source = join(target, "core.js");
   tool("wasm2js", plain, "-Oz", "-o", source);
+  // As it comes, it starts itself when it is loaded, and once only.
+  const [whole, imports] = /var retasmFunc = asmFunc\((\{[^]*?\})\);[^]*$/.exec(readFileSync(source, "utf8"));
+  writeFileSync(source, readFileSync(source, "utf8").replace(whole, `export const open = () => asmFunc(${imports});\n`));
   esbuild.buildSync({ entryPoints: [source], outfile: join(dist, "core.js"), format: "esm", minify: true,
     target: "es2022", logLevel: "warning" });
 }

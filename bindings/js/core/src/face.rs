@@ -10,7 +10,7 @@
 //! | 2 | list, name, value | adds to a list of names: kept longest, dropped first, sampling (value in 1/2^32), consent required, consent by event (value is a category, or empty) |
 //! | 3 | list | empties one of them |
 //! | 10 | 32 bytes of entropy | begins; all below need it |
-//! | 11–16 | text, text, object, context, user, device, time, id | track, page, screen, identify, group, alias |
+//! | 11–16 | text, text, object, context, 1 if a subject is named, user, device, time, id | track, page, screen, identify, group, alias |
 //! | 17 | | reset |
 //! | 18 | n, n × (category, 1 or 0) | consent |
 //! | 19 | gpc, dnt | privacy signals, 1 or 0 |
@@ -134,8 +134,8 @@ fn call(tracker: &mut Tracker, command: u64, now: Now, fields: &mut Fields<'_>) 
     let mut object =
         || Some(fields.text()).filter(|text| !text.is_empty()).map_or(Object::None, Object::Json);
     let (properties, context) = (object(), object());
+    let named = fields.number() == 1;
     let subject = Subject { user_id: fields.text(), anonymous_id: fields.text() };
-    let named = !subject.user_id.is_empty() || !subject.anonymous_id.is_empty();
     let options = Options {
         context,
         subject: named.then_some(subject),
