@@ -65,10 +65,16 @@ pub enum PrivacySignal {
 }
 
 impl Config {
-    /// For pages, which end without notice.
+    /// For pages, which end without notice. Browsers let 64 KiB in all outlive a page, heads included:
+    /// two batches of 28 000 bytes stay below.
     #[must_use]
     pub fn web() -> Self {
-        Self { batch_age_ms: 5_000, ..Self::native() }
+        Self {
+            batch_age_ms: 5_000,
+            batch_bytes_max: 28_000,
+            leaving_batches_max: 2,
+            ..Self::native()
+        }
     }
 
     /// For apps, services and programs.
