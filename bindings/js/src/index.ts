@@ -1,0 +1,42 @@
+import { makeClient } from "./client.js";
+import { type Exports, load } from "./core.js";
+import type { Client, Ledger, Settings } from "./types.js";
+
+export type { AutoSettings, CallOptions, Client, ConsentSettings, Json, Ledger, Properties, Settings } from "./types.js";
+
+declare const CORE_INTEGRITY: string;
+
+const clients = new Map<string, Client>();
+
+const nothing: Ledger = { created: 0, acknowledged: 0, pending: 0, rejected: {}, dropped: {}, unsure: {} };
+
+/** What a server renders with: it takes everything and does nothing. */
+const silent: Client = {
+  track() {},
+  page() {},
+  identify() {},
+  group() {},
+  alias() {},
+  reset() {},
+  consent() {},
+  context() {},
+  segments: () => [],
+  onSegmentsChanged: () => () => {},
+  anonymousId: () => "",
+  flush: async () => true,
+  ledger: async () => nothing,
+  auto() {},
+};
+
+/** The client of a write key: the same one at each call. On a server, one that does nothing. */
+export const init = (settings: Settings): Client => {
+  if (typeof document === "undefined") return silent;
+  let client = clients.get(settings.key);
+  if (!client) {
+    const fallback = async () => ((await import("./core.js" as string)) as { open: () => Exports }).open();
+    const source = { wasm: new URL("./core.wasm", import.meta.url), integrity: CORE_INTEGRITY, fallback };
+    client = makeClient(settings, settings.api ?? location.origin, () => load(source));
+    clients.set(settings.key, client);
+  }
+  return client;
+};

@@ -1,0 +1,295 @@
+import { startCaptures } from "./auto/index.js";
+import { type Call, json, mono, named, rawBatch, uuid } from "./calls.js";
+import { listen, signals } from "./consent.js";
+import { type Core, Do } from "./core.js";
+import { keep, kept, type Meta, names, readId, writeId } from "./identity.js";
+import { type Known, lead, type Leader, type Numbered } from "./leader.js";
+import { configuration } from "./settings.js";
+import { makeStore } from "./store.js";
+import { transport } from "./transport.js";
+import type { AutoSettings, CallOptions, Client, Properties, Settings } from "./types.js";
+
+declare const VERSION: string;
+
+/** What tabs say to each other. */
+type Said =
+  /** Calls of a tab that has no core. */
+  | { calls: Numbered[] }
+  /** A leader is here, and knows this. */
+  | { known: Known; fresh?: boolean }
+  /** Of the calls of a tab, so many are in good hands. */
+  | { to: string; taken: number }
+  /** No leader is here any more. */
+  | { gone: true }
+  /** Who leads? */
+  | { hello: true };
+
+/** How long calls may wait for an idle moment, in ms: short, because what is not handed over dies with the tab. */
+const IDLE_MS = 100;
+
+/** The tag's face of a client. */
+export interface PageClient extends Client {
+  /** Makes calls as if `ms` earlier, at a place that the page may have left since. */
+  earlier_(ms: number, place: readonly [url: string, referrer: string, title: string], run: () => void): void;
+}
+
+/** A page's client. `core` gives a new core each time; `url` is where batches go. */
+export const makeClient = (settings: Settings, api: string, core: () => Promise<Core>): PageClient => {
+  const { key, identity = "cookie", consent } = settings;
+  const stores = identity !== "none";
+  const name = `sillage:${key}`;
+  const tab = uuid();
+  const wire = transport(`${api}/v1/batch?key=${encodeURIComponent(key)}`);
+  const parsed = <T>(text: string | undefined): T | undefined => (text ? (JSON.parse(text) as T) : undefined);
+
+  let meta: Meta | undefined = stores ? parsed<Meta>(kept(name)) : undefined;
+  let told: Known | undefined;
+  let calls: Call[] = [];
+  let posted: Numbered[] = [];
+  let number = 0;
+  let leader: Leader | undefined;
+  let release: (() => void) | undefined;
+  let channel: BroadcastChannel | undefined;
+  let [led, left, scheduled] = [false, true, false];
+  let earlier = 0;
+  let unauto = () => {};
+  let members: Properties = {
+    library: { name: "sillage-web", version: VERSION },
+    locale: navigator.language,
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    screen: { width: screen.width, height: screen.height, density: devicePixelRatio },
+    ...settings.context,
+  };
+  let context = json(members);
+  const segmentsHeard = new Set<(segments: readonly string[]) => void>();
+
+  /** Whether something may be kept before the core says so. */
+  const mayKeep = () => stores && !!(meta || !(consent?.required?.length || consent?.byEvent));
+  const segments = () => told?.segments ?? meta?.s ?? [];
+
+  const call = (command: Do, ...rest: (string | number)[]) => {
+    calls.push([command, mono() - earlier, Date.now() - earlier, context, "", ...rest]);
+    if (left) leave();
+    else if (!scheduled) {
+      scheduled = true;
+      (self.requestIdleCallback ?? setTimeout)(handOver, { timeout: IDLE_MS } as never);
+    }
+  };
+
+  const event = (command: Do, first: string, second: string, object?: Properties, options?: CallOptions) =>
+    call(command, `${first ?? ""}`, `${second ?? ""}`, json(object), json(options?.context), 0, "", "", +(options?.timestamp ?? 0));
+
+  const numbered = (): Numbered[] => calls.splice(0).map((call) => [tab, ++number, named(call)]);
+
+  /** To the core, to the tab that has it, or nowhere yet. */
+  const handOver = () => {
+    scheduled = false;
+    if (leader) leader.take_(numbered());
+    else if (led) post(numbered());
+  };
+
+  const post = (fresh: Numbered[]) => {
+    posted.push(...fresh);
+    if (fresh.length) channel?.postMessage({ calls: fresh } satisfies Said);
+  };
+
+  const know = (known: Known) => {
+    const before = segments().join();
+    told = known;
+    if (leader && stores) {
+      const before = JSON.stringify(meta);
+      const { anonymousId: a, userId: u, witness: w, segments: s } = known;
+      if (w) meta = { ...meta?.i && { i: meta.i }, a, u, w, s };
+      else if (known.created) forget();
+      if (meta && JSON.stringify(meta) !== before) keep(name, JSON.stringify(meta));
+      if (meta && identity === "cookie" && readId() !== a) writeId(a);
+    }
+    if (before !== segments().join()) for (const heard of segmentsHeard) heard(segments());
+  };
+
+  const forget = () => {
+    meta = undefined;
+    for (const one of names(name)) keep(one, undefined);
+    if (readId()) writeId("");
+  };
+
+  /** Takes up what tabs left behind when they ended. */
+  const adopt = () => {
+    for (const one of names(`${name}:`))
+      leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], () => keep(one, undefined));
+  };
+
+  const become = async () => {
+    const made = await core();
+    if (left) return;
+    const store = stores && self.indexedDB ? makeStore(name) : undefined;
+    const world = {
+      send_: wire.send_,
+      told_: (known: Known) => {
+        know(known);
+        channel?.postMessage({ known } satisfies Said);
+      },
+    };
+    const [now, wall] = [mono(), Date.now()];
+    const state = [
+      ...configuration(settings), Do.Privacy, now, wall, ...signals(),
+      Do.Lifecycle, now, wall, navigator.onLine ? 2 : 3, Do.Lifecycle, now, wall, document.hidden ? 1 : 0,
+    ];
+    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), state };
+    const begun = await lead(made, mayKeep() ? store : store && { ...store, all_: async () => [] }, world, start)
+      .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
+    if (left) return begun.stop_();
+    leader = begun;
+    leader.give_(Do.Context, context);
+    adopt();
+    leader.take_([...posted.splice(0), ...numbered()]);
+    channel?.postMessage({ known: told!, fresh: true } satisfies Said);
+  };
+
+  const hear = ({ data }: MessageEvent<Said>) => {
+    if ("calls" in data) {
+      const last = data.calls.at(-1);
+      leader?.take_(data.calls, () => channel?.postMessage({ to: last![0], taken: last![1] } satisfies Said));
+    } else if ("known" in data) {
+      if (leader) return;
+      know(data.known);
+      if (!led || data.fresh) {
+        led = true;
+        channel?.postMessage({ calls: posted } satisfies Said);
+      }
+      handOver();
+    } else if ("to" in data) {
+      if (data.to === tab) posted = posted.filter(([, number]) => number > data.taken);
+    } else if ("gone" in data) led = false;
+    else if (leader) channel?.postMessage({ known: told! } satisfies Said);
+  };
+
+  const start = () => {
+    left = led = false;
+    wire.gone_(false);
+    if (!stores || !navigator.locks) return void become();
+    channel = new BroadcastChannel(name);
+    channel.onmessage = hear;
+    channel.postMessage({ hello: true } satisfies Said);
+    const waiting = new AbortController();
+    release = () => waiting.abort();
+    navigator.locks
+      .request(name, { signal: waiting.signal }, () => new Promise<void>((done) => {
+        release = done;
+        void become();
+      }))
+      .catch(() => {}); // the page was left while it waited
+  };
+
+  /** The page may be gone after this. It may also come back. */
+  const leave = () => {
+    left = true;
+    wire.gone_(true);
+    let open = [...posted, ...numbered()];
+    if (leader) {
+      leader.take_(open);
+      open = leader.leave_();
+      if (meta) keep(name, JSON.stringify((meta = { ...meta, w: leader.stored_ })));
+    } else if (led) post(open.slice(posted.length));
+    else if (open.length && mayKeep()) beacon(open);
+    if (open.length && mayKeep() && keep(`${name}:${tab}`, JSON.stringify(open))) posted = [];
+    else posted = open;
+    leader?.stop_();
+    leader = undefined;
+    channel?.postMessage({ gone: true } satisfies Said);
+    channel?.close();
+    release?.();
+  };
+
+  /** The core is not here yet: the page speaks for it. What the core may still leave out is not sent so. */
+  const beacon = (open: readonly Numbered[]) => {
+    if (settings.sampling || consent?.byEvent) return;
+    meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
+    keep(name, JSON.stringify(meta));
+    if (identity === "cookie") writeId(meta.a);
+    wire.beacon_(rawBatch(open.map(([, , call]) => call), { install: meta.i ?? "", anonymousId: meta.a, userId: meta.u }, meta.w));
+  };
+
+  const listenToPage = () => {
+    const lifecycle = (state: number) => {
+      call(Do.Lifecycle, state);
+      handOver();
+    };
+    addEventListener("online", () => lifecycle(2));
+    addEventListener("offline", () => lifecycle(3));
+    addEventListener("visibilitychange", () => left || lifecycle(document.hidden ? 1 : 0));
+    addEventListener("pagehide", () => left || leave());
+    addEventListener("pageshow", () => left && start());
+    addEventListener("storage", ({ key: changed, newValue }) => newValue && changed?.startsWith(`${name}:`) && adopt());
+  };
+
+  const setContext = (more: Properties) => {
+    members = { ...members, ...more };
+    context = json(members);
+  };
+
+  const settled = (timeoutMs = 5_000) => new Promise<boolean>((resolve) => {
+    const end = performance.now() + timeoutMs;
+    const look = () => {
+      const isDone = !!told?.idle && !posted.length && !calls.length;
+      if (isDone || performance.now() > end) resolve(isDone);
+      else setTimeout(look, 20);
+    };
+    handOver();
+    call(Do.Lifecycle, 4);
+    handOver();
+    setTimeout(look, 20);
+  });
+
+  const client: PageClient = {
+    track: (name, properties, options) => event(Do.Track, name, "", properties, options),
+    page: (category, name, properties, options) =>
+      name === undefined ? event(Do.Page, category ?? "", "", properties, options) : event(Do.Page, name, category ?? "", properties, options),
+    identify: (userId, traits, options) => event(Do.Identify, userId ?? "", "", traits, options),
+    group: (groupId, traits, options) => event(Do.Group, groupId, "", traits, options),
+    alias: (userId, options) => event(Do.Alias, userId, "", undefined, options),
+    reset: () => call(Do.Reset),
+    consent: (choices) => {
+      const said = Object.entries(choices);
+      call(Do.Consent, said.length, ...said.flatMap(([category, granted]) => [category, granted ? 1 : 0]));
+    },
+    context: setContext,
+    segments,
+    onSegmentsChanged: (listener) => {
+      segmentsHeard.add(listener);
+      if (segments().length) listener(segments());
+      return () => segmentsHeard.delete(listener);
+    },
+    anonymousId: () => told?.anonymousId ?? meta?.a ?? "",
+    flush: settled,
+    ledger: async () => {
+      const { created = 0, acknowledged = 0, pending = 0, rejected = {}, dropped = {}, unsure = {} } = told ?? {};
+      return { created, acknowledged, pending, rejected, dropped, unsure };
+    },
+    earlier_: (ms, [url, referrer, title], run) => {
+      const now = context;
+      earlier = ms;
+      context = json({ ...members, page: { url, referrer, title } });
+      run();
+      context = now;
+      earlier = 0;
+    },
+    auto: (wanted: boolean | AutoSettings) => {
+      unauto();
+      unauto = () => {};
+      if (wanted) unauto = startCaptures({
+        track: client.track,
+        page: (properties) => client.page(undefined, undefined, properties),
+        setContext,
+        settings: wanted === true ? {} : wanted,
+      });
+    },
+  };
+
+  listen(consent, client.consent);
+  listenToPage();
+  if (settings.auto) client.auto(settings.auto);
+  if ((document as Document & { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", start, { once: true });
+  else start();
+  return client;
+};
