@@ -1,0 +1,203 @@
+// A real browser, a real collector, and between them a front that can fail in every way that networks do.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { chromium } from "playwright-core";
+
+const root = join(import.meta.dirname, "../..");
+const binary = process.env.SILLAGE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "", "debug/sillage");
+export const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+export const KEY = "wk_web";
+
+const listen = async (handler) => {
+  const server = http.createServer(handler);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+};
+
+const port = (server) => server.address().port;
+
+const body = async (message) => {
+  const parts = [];
+  for await (const part of message) parts.push(part);
+  return Buffer.concat(parts);
+};
+
+/** Waits until `look` gives something true. */
+export const until = async (what, look, ms = 20_000) => {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`in vain: ${what}`);
+    await after(25);
+  }
+};
+
+class Collector {
+  constructor(rules) {
+    this.folder = mkdtempSync(join(tmpdir(), "sillage-web-"));
+    this.rules = rules;
+  }
+
+  async start() {
+    // A port that was free a moment ago; a restart needs the same one.
+    if (!this.port) {
+      const [http, resp] = [await listen(() => {}), await listen(() => {})];
+      [this.port, this.resp] = [port(http), port(resp)];
+      http.close();
+      resp.close();
+    }
+    writeFileSync(join(this.folder, "sillage.toml"), `
+[server]
+listen = "127.0.0.1:${this.port}"
+data_dir = "${this.folder}/data"
+[redis]
+listen = "127.0.0.1:${this.resp}"
+[[project]]
+name = "web"
+write_keys = ["${KEY}"]
+read_tokens = ["rt_web"]
+segments_in_answers = true
+${this.rules}`);
+    const log = openSync(join(this.folder, "log"), "a");
+    this.child = spawn(binary, ["serve", "--config", join(this.folder, "sillage.toml")], { stdio: ["ignore", log, log] });
+    await until("the collector to be ready", async () => {
+      const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined);
+      return answer?.status === 200;
+    });
+  }
+
+  async kill() {
+    const ended = once(this.child, "exit");
+    this.child.kill("SIGKILL");
+    await ended;
+  }
+
+  async get(path) {
+    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { headers: { authorization: "Bearer rt_web" } });
+    return answer.json();
+  }
+}
+
+/** What a page is served with. `head` is the tag unless given. */
+const html = (world, { head = tag(world), content = "" } = {}) =>
+  `<!doctype html><meta charset=utf-8><title>Shop</title>${head}<body style="height:4000px">${content}`;
+
+/** The one-line form. */
+export const tag = (world, data = "data-auto=false") =>
+  `<script defer src="${world.api}/tag.js" data-key="${KEY}" ${data}></script>`;
+
+export class World {
+  /** `rules` is TOML that goes on after the project's keys. */
+  static async start({ rules = "", args = [] } = {}) {
+    const world = new World();
+    world.collector = new Collector(rules);
+    await world.collector.start();
+    world.pages = {};
+    world.requests = [];
+    world.fate = () => "pass";
+    world.front = await listen((request, response) => world.pass(request, response).catch(() => response.destroy()));
+    world.site = await listen((request, response) => world.serve(request, response));
+    world.api = `http://127.0.0.1:${port(world.front)}`;
+    world.origin = `http://localhost:${port(world.site)}`;
+    world.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", ...args],
+    });
+    world.context = await world.browser.newContext();
+    return world;
+  }
+
+  async stop() {
+    await this.browser.close();
+    for (const server of [this.front, this.site]) {
+      server.closeAllConnections();
+      server.close();
+    }
+    await this.collector.kill();
+    rmSync(this.collector.folder, { recursive: true });
+  }
+
+  /** A new visitor. */
+  async fresh() {
+    await this.context.close();
+    this.context = await this.browser.newContext();
+    this.requests.length = 0;
+    this.fate = () => "pass";
+  }
+
+  serve(request, response) {
+    const path = new URL(request.url, this.origin).pathname;
+    const page = this.pages[path] ?? {};
+    response.writeHead(200, { "content-type": "text/html", "cache-control": "no-cache", ...page.headers });
+    response.end(html(this, page));
+  }
+
+  /**
+   * From a page to the collector. Fates: `pass`; `down` (nobody is there); `lost` (it arrives, the answer does not);
+   * `hang` (neither yes nor no); a number (a status without the collector).
+   */
+  async pass(request, response) {
+    const path = new URL(request.url, this.api).pathname;
+    const sent = await body(request);
+    const fate = await this.fate({ path, method: request.method });
+    const record = { path, method: request.method, headers: request.headers, fate };
+    if (request.method === "POST") {
+      record.body = JSON.parse(sent[0] === 0x1f ? gunzipSync(sent) : sent);
+      this.requests.push(record);
+    }
+    if (fate === "down") return response.destroy();
+    if (process.env.DIST && request.method === "GET" && fate === "pass") {
+      const name = path.split("/").at(-1);
+      try {
+        const file = readFileSync(join(root, "dist", name));
+        const type = name.endsWith("wasm") ? "application/wasm" : "text/javascript";
+        return response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" }).end(file);
+      } catch {}
+    }
+    if (fate === "hang") return undefined;
+    if (typeof fate === "number") return response.writeHead(fate, { "access-control-allow-origin": "*" }).end();
+    const asked = http.request({ port: this.collector.port, host: "127.0.0.1", method: request.method, path: request.url,
+      headers: request.headers });
+    asked.end(sent);
+    const [answer] = await once(asked, "response");
+    record.status = answer.statusCode;
+    const bytes = await body(answer);
+    if (request.method === "POST") record.answer = JSON.parse(bytes);
+    if (fate === "lost") return response.destroy();
+    response.writeHead(answer.statusCode, answer.headers).end(bytes);
+  }
+
+  /** Opens a page of the site, with the client there. */
+  async open(path = "/", context = this.context) {
+    const page = await context.newPage();
+    await page.goto(this.origin + path);
+    await page.waitForFunction(() => "sillage" in window && "track" in window.sillage);
+    return page;
+  }
+
+  /** Events that reached the collector, each id once. */
+  events() {
+    const seen = new Map();
+    for (const { body, status } of this.requests)
+      if (status === 200) for (const event of body.batch) seen.set(event.messageId, { ...body, ...event });
+    return [...seen.values()];
+  }
+
+  /** The collector's ledger of the visitor's installation. */
+  async ledger(since = {}) {
+    const { total } = await this.collector.get("/v1/ledger");
+    const minus = (name) => total[name] - (since[name] ?? 0);
+    const names = ["installs", "created", "received", "duplicates", "pending", "lost", "surplus"];
+    return Object.fromEntries(names.map((name) => [name, minus(name)]));
+  }
+}
