@@ -35,12 +35,16 @@ export interface PageClient extends Client {
 
 /** A page's client. `core` gives a new core each time; `url` is where batches go. */
 export const makeClient = (settings: Settings, api: string, core: () => Promise<Core>): PageClient => {
-  const { key, identity = "cookie", consent } = settings;
+  const { key, identity = "cookie" } = settings;
   const stores = identity !== "none";
   const name = `sillage:${key}`;
   const tab = uuid();
   const wire = transport(`${api}/v1/batch?key=${encodeURIComponent(key)}`);
   const parsed = <T>(text: string | undefined): T | undefined => (text ? (JSON.parse(text) as T) : undefined);
+
+  const { required = [], byEvent, gpc, dnt } = settings.consent ?? {};
+  /** Whether an answer, or a signal of the browser, may forbid to keep anything. */
+  const isAsked = required.length > 0 || !!byEvent || gpc === "deny" || dnt === "deny";
 
   let meta: Meta | undefined = stores ? parsed<Meta>(kept(name)) : undefined;
   let told: Known | undefined;
@@ -64,7 +68,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const segmentsHeard = new Set<(segments: readonly string[]) => void>();
 
   /** Whether something may be kept before the core says so. */
-  const mayKeep = () => stores && !!(meta || !(consent?.required?.length || consent?.byEvent));
+  const mayKeep = () => stores && (!!meta || !isAsked);
   const segments = () => told?.segments ?? meta?.s ?? [];
 
   const call = (command: Do, ...rest: (string | number)[]) => {
@@ -132,10 +136,10 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     };
     const [now, wall] = [mono(), Date.now()];
     const state = [
-      ...configuration(settings), Do.Privacy, now, wall, ...signals(),
+      Do.Privacy, now, wall, ...signals(),
       Do.Lifecycle, now, wall, navigator.onLine ? 2 : 3, Do.Lifecycle, now, wall, document.hidden ? 1 : 0,
     ];
-    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), state };
+    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state };
     const begun = await lead(made, mayKeep() ? store : store && { ...store, all_: async () => [] }, world, start)
       .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
     if (left) return begun.stop_();
@@ -203,7 +207,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
 
   /** The core is not here yet: the page speaks for it. What the core may still leave out is not sent so. */
   const beacon = (open: readonly Numbered[]) => {
-    if (settings.sampling || consent?.byEvent) return;
+    if (settings.sampling || byEvent) return;
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
@@ -286,7 +290,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     },
   };
 
-  listen(consent, client.consent);
+  listen(settings.consent, client.consent);
   listenToPage();
   if (settings.auto) client.auto(settings.auto);
   if ((document as Document & { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", start, { once: true });

@@ -65,7 +65,9 @@ const passed: Record<string, number> = { d: 1, r: 2, x: 2, o: 1, g: 0 };
 
 /** Begins with what the store holds, if there is one. */
 export const lead = async (core: Core, store: Store | undefined, world: World, start: {
-  readonly witness: number; readonly install: string; readonly anonymousId: string; readonly state: readonly Field[];
+  readonly witness: number; readonly install: string; readonly anonymousId: string; 
+  /** The configuration, and where page and person stand. */
+  readonly settings: readonly Field[]; readonly state: readonly Field[];
 }): Promise<Leader> => {
   const marks = new Map<string, number>();
   const marked = new Set<string>();
@@ -175,7 +177,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
     else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day has nothing open
   }
   const [now, wall] = [mono(), Date.now()];
-  turn(Do.Open, now, wall, random(32), ...start.state,
+  turn(...start.settings, Do.Open, now, wall, random(32), ...start.state,
     Do.Restored, now, wall, start.witness, start.install, start.anonymousId, held.length / 2, ...held);
   return leader;
 };
