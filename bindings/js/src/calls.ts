@@ -39,7 +39,7 @@ export const json = (value: Properties | undefined): string => {
   }
 };
 
-const isEvent = (call: Call): boolean => call[0] > Do.Open && call[0] < Do.Reset;
+export const isEvent = (call: Call): boolean => call[0] > Do.Open && call[0] < Do.Reset;
 
 /** Names a call before it can come to two places. */
 export const named = (call: Call): Call => {

@@ -1,5 +1,5 @@
 import { startCaptures } from "./auto/index.js";
-import { type Call, json, mono, named, rawBatch, uuid } from "./calls.js";
+import { type Call, isEvent, json, mono, named, rawBatch, uuid } from "./calls.js";
 import { listen, signals } from "./consent.js";
 import { type Core, Do } from "./core.js";
 import { keep, kept, type Meta, names, readId, writeId } from "./identity.js";
@@ -23,6 +23,9 @@ type Said =
   | { gone: true }
   /** Who leads? */
   | { hello: true };
+
+/** Calls that wait for a core; what comes beyond is not taken, and said on the console. */
+const CALLS_MAX = 10_000;
 
 /** How long calls may wait for an idle moment, in ms: short, because what is not handed over dies with the tab. */
 const IDLE_MS = 100;
@@ -50,11 +53,15 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   let told: Known | undefined;
   let calls: Call[] = [];
   let posted: Numbered[] = [];
+  /** What this page has left behind for another, or for itself. */
+  let behind: Numbered[] = [];
+  /** The device as the cookie has it. */
+  let device: string | undefined;
   let number = 0;
   let leader: Leader | undefined;
   let release: (() => void) | undefined;
   let channel: BroadcastChannel | undefined;
-  let [led, left, scheduled] = [false, true, false];
+  let [led, left, scheduled, isBehindKept] = [false, true, false, false];
   let earlier = 0;
   let unauto = () => {};
   let members: Properties = {
@@ -72,6 +79,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const segments = () => told?.segments ?? meta?.s ?? [];
 
   const call = (command: Do, ...rest: (string | number)[]) => {
+    if (calls.length + posted.length >= CALLS_MAX) return console.warn("sillage: a call was not taken, the core does not come");
     calls.push([command, mono() - earlier, Date.now() - earlier, context, "", ...rest]);
     if (left) leave();
     else if (!scheduled) {
@@ -103,17 +111,18 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     if (leader && stores) {
       const before = JSON.stringify(meta);
       const { anonymousId: a, userId: u, witness: w, segments: s } = known;
-      if (w) meta = { ...meta?.i && { i: meta.i }, a, u, w, s };
+      if (w) meta = { ...(meta?.i && { i: meta.i }), a, u, w, s };
       else if (known.created) forget();
       if (meta && JSON.stringify(meta) !== before) keep(name, JSON.stringify(meta));
-      if (meta && identity === "cookie" && readId() !== a) writeId(a);
+      if (meta && identity === "cookie" && a !== device && readId() !== a) writeId(a);
+      device = meta && a;
     }
     if (before !== segments().join()) for (const heard of segmentsHeard) heard(segments());
   };
 
   const forget = () => {
     meta = undefined;
-    for (const one of names(name)) keep(one, undefined);
+    for (const one of [name, ...names(`${name}:`)]) keep(one, undefined);
     if (readId()) writeId("");
   };
 
@@ -153,7 +162,9 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const hear = ({ data }: MessageEvent<Said>) => {
     if ("calls" in data) {
       const last = data.calls.at(-1);
-      leader?.take_(data.calls, () => channel?.postMessage({ to: last![0], taken: last![1] } satisfies Said));
+      if (last) leader?.take_(data.calls, () => channel?.postMessage({ to: last[0], taken: last[1] } satisfies Said));
+      // Another tab is hidden; this one, which has the core, is not.
+      if (!document.hidden && data.calls.some(([, , [command]]) => command === Do.Lifecycle)) leader?.give_(Do.Lifecycle, 0);
     } else if ("known" in data) {
       if (leader) return;
       know(data.known);
@@ -171,6 +182,10 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const start = () => {
     left = led = false;
     wire.gone_(false);
+    // What could not be kept is still here.
+    posted = isBehindKept ? [] : behind;
+    behind = [];
+    isBehindKept = false;
     if (!stores || !navigator.locks) return void become();
     channel = new BroadcastChannel(name);
     channel.onmessage = hear;
@@ -189,29 +204,34 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const leave = () => {
     left = true;
     wire.gone_(true);
-    let open = [...posted, ...numbered()];
+    let open = [...posted.splice(0), ...numbered()];
     if (leader) {
       leader.take_(open);
       open = leader.leave_();
       if (meta) keep(name, JSON.stringify((meta = { ...meta, w: leader.stored_ })));
-    } else if (led) post(open.slice(posted.length));
-    else if (open.length && mayKeep()) beacon(open);
-    if (open.length && mayKeep() && keep(`${name}:${tab}`, JSON.stringify(open))) posted = [];
-    else posted = open;
+    } else if (led) channel?.postMessage({ calls: open } satisfies Said);
+    else if (mayKeep()) beacon(open);
+    behind.push(...open);
+    if (behind.length && mayKeep() && keep(`${name}:${tab}`, JSON.stringify(behind))) isBehindKept = true;
     leader?.stop_();
     leader = undefined;
     channel?.postMessage({ gone: true } satisfies Said);
     channel?.close();
+    channel = undefined;
+    led = false;
     release?.();
   };
 
   /** The core is not here yet: the page speaks for it. What the core may still leave out is not sent so. */
   const beacon = (open: readonly Numbered[]) => {
-    if (settings.sampling || byEvent) return;
+    const all = open.map(([, , call]) => call);
+    const end = all.findIndex(([command]) => command === Do.Reset || command === Do.Consent);
+    const sure = end < 0 ? all : all.slice(0, end);
+    if (!sure.some(isEvent) || settings.sampling || byEvent) return;
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
-    wire.beacon_(rawBatch(open.map(([, , call]) => call), { install: meta.i ?? "", anonymousId: meta.a, userId: meta.u }, meta.w));
+    wire.beacon_(rawBatch(sure, { install: meta.i ?? "", anonymousId: meta.a, userId: meta.u }, meta.w));
   };
 
   const listenToPage = () => {
@@ -223,7 +243,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     addEventListener("offline", () => lifecycle(3));
     addEventListener("visibilitychange", () => left || lifecycle(document.hidden ? 1 : 0));
     addEventListener("pagehide", () => left || leave());
-    addEventListener("pageshow", () => left && start());
+    addEventListener("pageshow", ({ persisted }) => persisted && left && start());
     addEventListener("storage", ({ key: changed, newValue }) => newValue && changed?.startsWith(`${name}:`) && adopt());
   };
 

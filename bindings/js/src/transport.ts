@@ -6,6 +6,9 @@ export type Answer = [status: number, type: string, retryAfter: string, body: st
 const lost: Answer = [0, "", "", ""];
 const unsent: Answer = [1, "", "", ""];
 
+/** As long as the core waits for an answer. */
+const TIMEOUT_MS = 60_000;
+
 /** Bodies below this gain nothing by being compressed. */
 const PLAIN_BYTES_MAX = 1_000;
 
@@ -21,7 +24,8 @@ export const transport = (url: string) => {
   let gone = false;
 
   const post = async (body: BodyInit, keepalive: boolean): Promise<Answer> => {
-    const response = await fetch(url, { method: "POST", body, keepalive, credentials: "omit" });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await fetch(url, { method: "POST", body, keepalive, credentials: "omit", signal });
     const header = (name: string) => response.headers.get(name) ?? "";
     return [response.status, header("content-type"), header("retry-after"), await response.text()];
   };
