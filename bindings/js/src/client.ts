@@ -110,8 +110,8 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     told = known;
     if (leader && stores) {
       const before = JSON.stringify(meta);
-      const { anonymousId: a, userId: u, witness: w, segments: s } = known;
-      if (w) meta = { ...(meta?.i && { i: meta.i }), a, u, w, s };
+      const { install: i, anonymousId: a, userId: u, witness: w, segments: s } = known;
+      if (w) meta = { i, a, u, w, s };
       else if (known.created) forget();
       if (meta && JSON.stringify(meta) !== before) keep(name, JSON.stringify(meta));
       if (meta && identity === "cookie" && a !== device && readId() !== a) writeId(a);
@@ -231,7 +231,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
-    wire.beacon_(rawBatch(sure, { install: meta.i ?? "", anonymousId: meta.a, userId: meta.u }, meta.w));
+    wire.beacon_(rawBatch(sure, { install: meta.i, anonymousId: meta.a, userId: meta.u }, meta.w));
   };
 
   const listenToPage = () => {

@@ -1,8 +1,8 @@
 /** What must be known before the core is there, and where subdomains find it. */
 
 export interface Meta {
-  /** Installation, drawn before the first visit's core. */
-  i?: string;
+  /** Installation. It is here too, because a page may end before its first store is open. */
+  i: string;
   /** Device. */
   a: string;
   /** Person. */

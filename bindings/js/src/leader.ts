@@ -8,6 +8,7 @@ export interface Known extends Ledger {
   readonly waiting: number;
   readonly idle: boolean;
   readonly witness: number;
+  readonly install: string;
   readonly anonymousId: string;
   readonly userId: string;
   readonly segments: readonly string[];
@@ -55,7 +56,7 @@ const known = ({ word, number, list }: ReturnType<typeof reader>): Known => {
   const [created, acknowledged, pending, waiting, idle, witness] = [number(), number(), number(), number(), number(), number()];
   const counts = () => Object.fromEntries(list(() => [word(), number()]));
   return {
-    created, acknowledged, pending, waiting, idle: idle === 1, witness, anonymousId: word(), userId: word(),
+    created, acknowledged, pending, waiting, idle: idle === 1, witness, install: word(), anonymousId: word(), userId: word(),
     rejected: counts(), dropped: counts(), unsure: counts(), segments: list(word),
   } as Known;
 };

@@ -152,6 +152,7 @@ export class Player {
     word();
     const [created, acknowledged, pending, waiting, idle] = Array.from({ length: 5 }, number);
     number(); // the witness
+    word(); // the installation
     word(); // the device
     return {
       created, acknowledged, pending, waiting, idle: idle === 1, userId: word(), rejected: counts(), dropped: counts(),

@@ -195,6 +195,12 @@ impl Tracker {
         &self.identity.anonymous_id
     }
 
+    /// The id of this installation, as the ledger knows it. It may change when storage is restored.
+    #[must_use]
+    pub fn install(&self) -> String {
+        self.identity.install.to_text()
+    }
+
     /// Who uses the device; empty if nobody has been identified.
     #[must_use]
     pub fn user_id(&self) -> &str {

@@ -36,7 +36,7 @@
 //! | `h`, status | held |
 //! | `g` | stopped |
 //! | `c`, n, n × name | the segments changed |
-//! | `k`, created, acknowledged, pending, waiting, idle, witness, device, user, then rejected, dropped and unsure (each n, n × (name, count)), n, n × segment | what is known |
+//! | `k`, created, acknowledged, pending, waiting, idle, witness, installation, device, user, then rejected, dropped and unsure (each n, n × (name, count)), n, n × segment | what is known |
 use crate::fields::{Fields, put, put_number};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -319,6 +319,7 @@ fn tell(tracker: &Tracker, out: &mut Vec<u8>) {
     ] {
         put_number(out, number);
     }
+    put(out, tracker.install().as_bytes());
     put(out, tracker.anonymous_id().as_bytes());
     put(out, tracker.user_id().as_bytes());
     for counts in [&ledger.rejected, &ledger.dropped, &ledger.unsure] {
