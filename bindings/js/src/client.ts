@@ -132,9 +132,15 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
       leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], () => keep(one, undefined));
   };
 
+  /** Another tab may have led since this one looked. */
+  const recall = () => {
+    if (stores) meta = parsed<Meta>(kept(name)) ?? meta;
+  };
+
   const become = async () => {
     const made = await core();
     if (left) return;
+    recall();
     const store = stores && self.indexedDB ? makeStore(name) : undefined;
     const world = {
       send_: wire.send_,
@@ -228,6 +234,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     const end = all.findIndex(([command]) => command === Do.Reset || command === Do.Consent);
     const sure = end < 0 ? all : all.slice(0, end);
     if (!sure.some(isEvent) || settings.sampling || byEvent) return;
+    recall();
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
