@@ -53,7 +53,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   let told: Known | undefined;
   let calls: Call[] = [];
   let posted: Numbered[] = [];
-  /** What this page has left behind for another, or for itself. */
+  /** What this page has left for another, or for itself if it comes back. */
   let behind: Numbered[] = [];
   /** The device as the cookie has it. */
   let device: string | undefined;
@@ -61,7 +61,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   let leader: Leader | undefined;
   let release: (() => void) | undefined;
   let channel: BroadcastChannel | undefined;
-  let [led, left, scheduled, isBehindKept] = [false, true, false, false];
+  let [led, left, scheduled] = [false, true, false];
   let earlier = 0;
   let unauto = () => {};
   let members: Properties = {
@@ -129,7 +129,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   /** Takes up what tabs left behind when they ended. */
   const adopt = () => {
     for (const one of names(`${name}:`))
-      leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], () => keep(one, undefined));
+      leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], (isStored) => isStored && keep(one, undefined));
   };
 
   /** Another tab may have led since this one looked. */
@@ -188,10 +188,8 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   const start = () => {
     left = led = false;
     wire.gone_(false);
-    // What could not be kept is still here.
-    posted = isBehindKept ? [] : behind;
-    behind = [];
-    isBehindKept = false;
+    // Who took it up meanwhile knows these numbers.
+    posted = behind.splice(0);
     if (!stores || !navigator.locks) return void become();
     channel = new BroadcastChannel(name);
     channel.onmessage = hear;
@@ -218,7 +216,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
     } else if (led) channel?.postMessage({ calls: open } satisfies Said);
     else if (mayKeep()) beacon(open);
     behind.push(...open);
-    if (behind.length && mayKeep() && keep(`${name}:${tab}`, JSON.stringify(behind))) isBehindKept = true;
+    if (behind.length && mayKeep()) keep(`${name}:${tab}`, JSON.stringify(behind));
     leader?.stop_();
     leader = undefined;
     channel?.postMessage({ gone: true } satisfies Said);

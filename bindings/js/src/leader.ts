@@ -28,7 +28,7 @@ export type Numbered = [tab: string, number: number, call: Call];
 /** The one tab of a browser that has the core. */
 export interface Leader {
   /** Takes calls; `done` comes when they are stored, or could not be. What was taken before is left out. */
-  take_(calls: readonly Numbered[], done?: () => void): void;
+  take_(calls: readonly Numbered[], done?: (isStored: boolean) => void): void;
   give_(...command: Field[]): void;
   /** Hands everything to the browser now. Gives the calls that may not be stored. */
   leave_(): Numbered[];
@@ -75,7 +75,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
   let unsaved: Changes = new Map();
   let sends: Send[] = [];
   let open: Numbered[] = [];
-  let dones: (() => void)[] = [];
+  let dones: ((isStored: boolean) => void)[] = [];
   let [writing, leaving, stopped, storing] = [false, false, false, false];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let context = "";
@@ -109,7 +109,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
     writing = false;
     if (stopped) return;
     dispatch(ready);
-    for (const done of settled) done();
+    for (const done of settled) done(saved && !!store);
     if (saved && unsaved.size + sends.length + dones.length) void save();
   };
 
@@ -144,7 +144,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
 
   const leader = {
     stored_: 0,
-    take_: (calls: readonly Numbered[], done?: () => void) => {
+    take_: (calls: readonly Numbered[], done?: (isStored: boolean) => void) => {
       const given: Field[] = [];
       for (const one of calls) {
         const [tab, number, call] = one;
