@@ -107,7 +107,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
       saved = false;
     }
     writing = false;
-    if (stopped) return;
+    if (stopped) return store?.close_(); // not before: a closed one begins no transaction
     dispatch(ready);
     for (const done of settled) done(saved && !!store);
     if (saved && unsaved.size + sends.length + dones.length) void save();
@@ -167,7 +167,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
     stop_: () => {
       stopped = true;
       clearTimeout(timer);
-      store?.close_();
+      if (!writing) store?.close_();
     },
   };
 

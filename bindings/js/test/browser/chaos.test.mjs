@@ -28,6 +28,7 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
   const tabs = [];
   const tracked = [];
   const done = {};
+  const story = [];
   const count = (what) => (done[what] = (done[what] ?? 0) + 1);
   const fates = ["pass", "pass", "pass", "lost", "down", 503, 429, 502];
   world.fate = ({ method }) => (method === "POST" ? fates[random(fates.length)] : "pass");
@@ -83,13 +84,18 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
       await world.collector.start();
     },
   };
+  const names = new Map();
   const often = ["track", "track", "track", "trackAndLeave", "pause"];
   const choices = [...Object.keys(actions), ...often, ...often];
   for (let step = 0; step < steps; step++) {
     if (!tabs.length) await open();
     const what = choices[random(choices.length)];
     count(what);
-    await actions[what](tabs[random(tabs.length)]);
+    const page = tabs[random(tabs.length)];
+    const [before, from] = [Date.now(), tracked.length];
+    const name = (names.has(page) ? names : names.set(page, names.size)).get(page);
+    await actions[what](page);
+    story.push(`${before % 1e6} tab ${name} ${what} ${from === tracked.length ? "" : `${from}–${tracked.length - 1}`}`);
   }
   world.fate = () => "pass";
   if (!tabs.length) await open();
@@ -110,6 +116,8 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
     return ledger.pending === 0 && ledger;
   });
   t.diagnostic(`${tracked.length} events, ${died} died with a killed tab; ${JSON.stringify(done)}; ${JSON.stringify(ledger)}`);
+  if (lost.length) t.diagnostic(`${story.join("\n")}\n${world.requests.map(({ fate, status, body }) =>
+    `${body.batch.map(({ properties }) => properties?.n ?? "?")} ${fate} ${status} ${JSON.stringify(body.sillage)}`).join("\n")}`);
   assert.deepEqual(lost.map(({ n }) => n), []);
   assert.deepEqual(twice, []);
   assert.equal(ledger.received, world.events().length);
