@@ -22,6 +22,7 @@ use sillage_lookup::{
     SummaryParts,
 };
 use sillage_store::RedisWriter;
+use sillage_tag::Tag;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ struct Faces {
     ingest: Arc<Ingest<FileLog>>,
     lookup: Lookup,
     ops: Ops,
+    tag: Tag,
 }
 
 impl Faces {
@@ -61,6 +63,9 @@ impl Faces {
         let path = request.uri().path();
         if let Some(answer) = self.ops.answer(request.method(), path) {
             return answer;
+        }
+        if let Some(answer) = self.tag.answer(request.method(), path, request.headers()) {
+            return answer.map(Full::new);
         }
         if self.lookup.edits(request.method(), path) {
             return self.lookup.edit(request).await;
@@ -107,6 +112,7 @@ impl Running {
             ingest: Arc::clone(&ingest),
             lookup: Lookup::new(projects.iter().map(lookup).collect()),
             ops: Ops::new(&projects, &ingest),
+            tag: Tag::embedded(),
         });
         let mut stopping = stopped.clone();
         let serving = accept::serve(
