@@ -3,6 +3,7 @@
 use crate::accept;
 use crate::config::Config;
 use crate::definitions::Door;
+use crate::demo::Site;
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
@@ -56,6 +57,7 @@ struct Faces {
     lookup: Lookup,
     ops: Ops,
     tag: Tag,
+    site: Option<Site>,
 }
 
 impl Faces {
@@ -65,6 +67,10 @@ impl Faces {
             return answer;
         }
         if let Some(answer) = self.tag.answer(request.method(), path, request.headers()) {
+            return answer.map(Full::new);
+        }
+        let asked = |site: &Site| site.answer(request.method(), path, request.headers());
+        if let Some(answer) = self.site.as_ref().and_then(asked) {
             return answer.map(Full::new);
         }
         if self.lookup.edits(request.method(), path) {
@@ -81,8 +87,13 @@ impl Faces {
 }
 
 impl Running {
-    /// Opens every project and starts to listen. Must be called within a tokio runtime.
-    pub(crate) async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+    /// Opens every project and starts to listen. Must be called within a tokio runtime. A site is served
+    /// beside the collector's own paths.
+    pub(crate) async fn start(
+        config: Config,
+        clock: Clock,
+        site: Option<Site>,
+    ) -> anyhow::Result<Self> {
         let listener = accept::bind(config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let http = listener.local_addr()?;
@@ -113,6 +124,7 @@ impl Running {
             lookup: Lookup::new(projects.iter().map(lookup).collect()),
             ops: Ops::new(&projects, &ingest),
             tag: Tag::embedded(),
+            site,
         });
         let mut stopping = stopped.clone();
         let serving = accept::serve(
