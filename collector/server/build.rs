@@ -8,15 +8,15 @@ const SHOP: &str = "../../examples/shop";
 
 /// What a browser is told of a file; a file of another kind is none of the shop's pages.
 const MEDIA_TYPES: [(&str, &str); 10] = [
-    ("css", "text/css"),
-    ("html", "text/html"),
+    ("css", "text/css; charset=utf-8"),
+    ("html", "text/html; charset=utf-8"),
     ("ico", "image/x-icon"),
     ("jpg", "image/jpeg"),
-    ("js", "text/javascript"),
+    ("js", "text/javascript; charset=utf-8"),
     ("mp4", "video/mp4"),
     ("png", "image/png"),
     ("svg", "image/svg+xml"),
-    ("vtt", "text/vtt"),
+    ("vtt", "text/vtt; charset=utf-8"),
     ("webm", "video/webm"),
 ];
 

@@ -127,7 +127,8 @@ fn is_base64(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
 }
 
+/// A type with its parameters, as `Content-Type` will say it.
 fn is_media_type(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-./".contains(&b);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-./;= ".contains(&b);
     text.contains('/') && text.bytes().all(plain)
 }

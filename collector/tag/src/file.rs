@@ -20,17 +20,13 @@ pub struct File {
 }
 
 impl File {
-    /// A file that is only sent as it is. `stamp` must change whenever `plain` does.
+    /// A file that is only sent as it is, under this `Content-Type`. `stamp` must change whenever `plain` does.
     ///
     /// # Panics
     /// If the type or the stamp cannot stand in a header.
     #[must_use]
     pub fn new(media_type: &str, stamp: &str, plain: Bytes) -> Self {
-        let mut media_type = media_type.to_owned();
-        if media_type.starts_with("text/") {
-            media_type.push_str("; charset=utf-8");
-        }
-        let media_type = HeaderValue::try_from(media_type).expect("a media type is plain text");
+        let media_type = HeaderValue::from_str(media_type).expect("a media type is plain text");
         assert!(HeaderValue::from_str(stamp).is_ok() && !stamp.contains('"'), "{stamp:?}");
         Self { media_type, stamp: stamp.to_owned(), plain, gzip: None, brotli: None }
     }

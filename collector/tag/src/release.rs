@@ -17,7 +17,7 @@ pub struct Release {
 pub struct ReleaseFile {
     /// Its name, the last part of its address.
     pub name: &'static str,
-    /// Its media type, without parameters.
+    /// Its media type, as `Content-Type` says it.
     pub media_type: &'static str,
     /// The SHA-384 of `plain`, in base64.
     pub sha384: &'static str,

@@ -23,7 +23,7 @@ fn sha384(bytes: &[u8]) -> String {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let manifest = serde_json::json!({"version": "1.2.3", "files": {
-        "tag.js": {"sha384": sha384(TAG.as_bytes()), "type": "text/javascript"},
+        "tag.js": {"sha384": sha384(TAG.as_bytes()), "type": "text/javascript; charset=utf-8"},
         "core.wasm": {"sha384": sha384(CORE), "type": "application/wasm"},
     }});
     write(folder.path(), "manifest.json", manifest.to_string().as_bytes());
@@ -223,6 +223,7 @@ fn a_folder_that_was_not_built_is_no_tag_and_half_a_tag_is_refused() {
         (files("../tag.js", &digest, "text/javascript"), "a name is"),
         (files("tag.js", "abc", "text/javascript"), "sha384"),
         (files("tag.js", &digest, "script"), "type"),
+        (files("tag.js", &digest, "a/b\r\nx: y"), "type"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let text = manifest.as_str().map_or_else(|| manifest.to_string(), str::to_owned);

@@ -50,12 +50,12 @@ impl Site {
         // Whatever the shop is called by, that is where its events go: a policy that allows only the
         // page's own origin then allows them.
         let config = format!("window.shop = {{ key: {write_key:?}, api: location.origin }};\n");
-        let config = file("text/javascript", Bytes::from(config));
+        let config = file("text/javascript; charset=utf-8", Bytes::from(config));
         let mut site = Self { plain: BTreeMap::new(), strict: BTreeMap::new() };
         for &(name, media_type, bytes) in files {
             let plain = Bytes::from_static(bytes);
             let strict = match std::str::from_utf8(bytes) {
-                Ok(text) if media_type == "text/html" => {
+                Ok(text) if media_type.starts_with("text/html") => {
                     Bytes::from(text.replace(PLAIN_BASE, STRICT_BASE))
                 }
                 _ => plain.clone(),
