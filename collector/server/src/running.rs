@@ -10,7 +10,7 @@ use crate::project::{Progress, Project};
 use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sillage_engine::RuleSet;
@@ -62,6 +62,16 @@ struct Faces {
 
 impl Faces {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let is_head = *request.method() == Method::HEAD;
+        let answer = self.whole_answer(request, peer).await;
+        if is_head { accept::head_of(answer) } else { answer }
+    }
+
+    async fn whole_answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if let Some(answer) = self.ops.answer(request.method(), path) {
             return answer;
