@@ -13,7 +13,7 @@ const INVOICES: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,Uni
 /// The demo, which stays until it is interrupted.
 struct Demo {
     _folder: tempfile::TempDir,
-    child: Child,
+    child: Kept,
     said: Lines<BufReader<ChildStdout>>,
     http: Http,
 }
@@ -26,7 +26,7 @@ impl Demo {
         let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         packed.write_all(INVOICES.as_bytes()).expect("writable");
         packed.finish().expect("writable");
-        let mut child = Command::new(binary())
+        let child = Command::new(binary())
             .args(["demo", "--plain", "--stay", "--seconds", "1", "--invoices"])
             .arg(&invoices)
             .arg("--data-dir")
@@ -34,7 +34,8 @@ impl Demo {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let said = child.stdout.take().expect("it is piped");
+        let mut child = Kept(child);
+        let said = child.0.stdout.take().expect("it is piped");
         let mut said = BufReader::new(said).lines();
         let address = after(&mut said, "a web shop to click in: http://");
         // The self-check has the collector's files for itself; after it the shop is open for good.
@@ -77,20 +78,23 @@ impl Demo {
 
     /// Interrupts it; what it says then, once it ended well.
     fn end(mut self) -> String {
-        let pid = self.child.id().to_string();
+        let pid = self.child.0.id().to_string();
         let asked = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
         assert!(asked.success());
         let rest: Vec<String> = self.said.by_ref().map_while(Result::ok).collect();
-        assert!(self.child.wait().expect("it can be waited for").success(), "{rest:?}");
+        assert!(self.child.0.wait().expect("it can be waited for").success(), "{rest:?}");
         rest.join("\n")
     }
 }
 
-impl Drop for Demo {
+/// A process that does not outlive its test.
+struct Kept(Child);
+
+impl Drop for Kept {
     fn drop(&mut self) {
         // After a failed claim it still runs; otherwise it has ended and there is nothing to kill.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
@@ -101,6 +105,8 @@ fn after(said: &mut Lines<BufReader<ChildStdout>>, mark: &str) -> String {
         if let Some((_, rest)) = line.split_once(mark) {
             return rest.to_owned();
         }
+        // The last thing that it says before it waits; a demo without a shop would be listened to for ever.
+        assert!(!line.contains("serving on until Ctrl-C"), "it never said {mark:?}:\n{seen}");
         seen.push_str(&line);
         seen.push('\n');
     }
