@@ -11,7 +11,13 @@ endif
 bin := $(CARGO_TARGET_DIR)/release/sillage
 pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine -p sillage-ledger
 
-.PHONY: run test lint pure build bench size devices mutants fuzz help
+# What the web tag is made of: the binding's own source and the core of the SDK.
+js := bindings/js
+tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
+tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
+    sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
+
+.PHONY: run test lint pure build tag bench size devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -19,11 +25,22 @@ help: ## this list
 run: build ## the main job on real events, embedded, with a terminal view
 	@$(bin) demo
 
-build:
-	@.ci/setup run
+build: tag
 	cargo build --release --locked -p sillage-server
 
-test: ## every test: units, worlds against the oracle, the real binary, a real Redis
+tag: ## the web tag, which the binary carries; made again only if its source changed
+	@.ci/setup run
+	@$(MAKE) --no-print-directory $(js)/dist/manifest.json
+
+$(js)/dist/manifest.json: $(tag_inputs) $(js)/node_modules/.package-lock.json
+	cd $(js) && node build.mjs
+	@touch $@
+
+$(js)/node_modules/.package-lock.json: $(js)/package-lock.json
+	cd $(js) && npm ci --no-audit --no-fund
+	@touch $@
+
+test: tag ## every test: units, worlds against the oracle, the real binary, a real Redis
 	@.ci/setup test
 	cargo build --locked $(pure) --target wasm32v1-none
 	cargo build --locked -p sillage-server

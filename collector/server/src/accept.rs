@@ -1,9 +1,9 @@
 //! Accepts HTTP/1.1 and HTTP/2 connections under limits, and lets them finish when the process
 //! stops. What a request means it does not know.
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -94,6 +94,17 @@ pub(crate) async fn serve<F, R>(
     }
 }
 
+/// What `HEAD` gets of the answer to `GET`. Over HTTP/1.1 hyper leaves the body away by itself, over HTTP/2
+/// it sends it, which clients take for an error of the protocol.
+pub(crate) fn head_of(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let (mut head, body) = answer.into_parts();
+    let length = body.size_hint().exact().filter(|&length| length > 0);
+    if let Some(length) = length {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(head, Full::default())
+}
+
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -121,4 +132,21 @@ async fn first_byte(stream: &TcpStream) -> bool {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     matches!(tokio::time::timeout(FIRST_BYTE_TIMEOUT, stream.readable()).await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_tells_the_length_of_what_it_does_not_send() {
+        let head = head_of(Response::new(Full::from("twelve bytes")));
+        assert_eq!(head.headers()[header::CONTENT_LENGTH], "12");
+        assert!(head.body().is_end_stream());
+        let known = head_of(Response::new(Full::default()));
+        assert!(
+            known.headers().is_empty(),
+            "a 304 has no body, and says nothing of the file's length"
+        );
+    }
 }

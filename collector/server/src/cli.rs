@@ -79,7 +79,8 @@ pub(crate) struct Demo {
     /// Plain lines even on a terminal.
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Keep serving after the end until interrupted, to look around.
+    /// Keep serving after the end until interrupted, to look around and to click in the web shop. On a
+    /// terminal it does so anyway, unless --plain.
     #[arg(long)]
     pub(crate) stay: bool,
 }

@@ -3,13 +3,14 @@
 use crate::accept;
 use crate::config::Config;
 use crate::definitions::Door;
+use crate::demo::Site;
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
 use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sillage_engine::RuleSet;
@@ -22,6 +23,7 @@ use sillage_lookup::{
     SummaryParts,
 };
 use sillage_store::RedisWriter;
+use sillage_tag::Tag;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,13 +56,32 @@ struct Faces {
     ingest: Arc<Ingest<FileLog>>,
     lookup: Lookup,
     ops: Ops,
+    tag: Tag,
+    site: Option<Site>,
 }
 
 impl Faces {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let is_head = *request.method() == Method::HEAD;
+        let answer = self.whole_answer(request, peer).await;
+        if is_head { accept::head_of(answer) } else { answer }
+    }
+
+    async fn whole_answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if let Some(answer) = self.ops.answer(request.method(), path) {
             return answer;
+        }
+        if let Some(answer) = self.tag.answer(request.method(), path, request.headers()) {
+            return answer.map(Full::new);
+        }
+        let asked = |site: &Site| site.answer(request.method(), path, request.headers());
+        if let Some(answer) = self.site.as_ref().and_then(asked) {
+            return answer.map(Full::new);
         }
         if self.lookup.edits(request.method(), path) {
             return self.lookup.edit(request).await;
@@ -76,8 +97,13 @@ impl Faces {
 }
 
 impl Running {
-    /// Opens every project and starts to listen. Must be called within a tokio runtime.
-    pub(crate) async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+    /// Opens every project and starts to listen. Must be called within a tokio runtime. A site is served
+    /// beside the collector's own paths.
+    pub(crate) async fn start(
+        config: Config,
+        clock: Clock,
+        site: Option<Site>,
+    ) -> anyhow::Result<Self> {
         let listener = accept::bind(config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let http = listener.local_addr()?;
@@ -107,6 +133,8 @@ impl Running {
             ingest: Arc::clone(&ingest),
             lookup: Lookup::new(projects.iter().map(lookup).collect()),
             ops: Ops::new(&projects, &ingest),
+            tag: Tag::embedded(),
+            site,
         });
         let mut stopping = stopped.clone();
         let serving = accept::serve(

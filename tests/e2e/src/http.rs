@@ -22,6 +22,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The value of a header; empty if there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let lines = self.headers.iter().filter_map(|line| line.split_once(':'));
+        let mut found = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.next().map_or("", |(_, value)| value.trim())
+    }
+
     /// The body as JSON.
     ///
     /// # Panics
@@ -100,10 +108,10 @@ impl Http {
         let stream = self.stream.get_mut();
         stream.write_all(head.as_bytes()).ok()?;
         stream.write_all(body).ok()?;
-        self.answer()
+        self.answer(method)
     }
 
-    fn answer(&mut self) -> Option<Answer> {
+    fn answer(&mut self, method: &str) -> Option<Answer> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -122,7 +130,9 @@ impl Http {
             name.eq_ignore_ascii_case("content-length")
                 .then(|| value.trim().parse::<usize>().ok())?
         });
-        let mut body = vec![0; length.unwrap_or(0)];
+        // The head of an answer without a body tells the length of the one with it.
+        let is_bare = method == "HEAD" || status == 304;
+        let mut body = vec![0; length.filter(|_| !is_bare).unwrap_or(0)];
         self.stream.read_exact(&mut body).ok()?;
         Some(Answer { status, headers: lines, body })
     }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<()> {
         .build()
         .context("cannot start the threads of the server")?;
     runtime.block_on(async {
-        let running = Running::start(config, Clock::system()).await?;
+        let running = Running::start(config, Clock::system(), None).await?;
         let reason = asked_to_stop(&running).await?;
         tracing::info!(reason, "draining");
         running.stop().await

@@ -2,11 +2,16 @@
 //!
 //! Seven months of invoices: all but the last three days come in as history, those three live
 //! through the native client in compressed time. Then the state is made again from the log and compared.
+//! Beside it is a web shop to click in, a project of its own; while somebody watches, it stays open.
 mod board;
+mod open;
 mod plain;
 mod player;
 mod retail;
 mod screen;
+mod site;
+
+pub(crate) use site::Site;
 
 use crate::cli;
 use crate::config::Config;
@@ -48,12 +53,56 @@ pub(crate) fn run(args: &cli::Demo) -> anyhow::Result<()> {
     result
 }
 
+/// What the demo consists of: the retailer, and the web shop.
+const RETAILER: usize = 0;
+const WEB_SHOP: usize = 1;
+
 fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let config = configuration(args, folder)?;
+    let mut config = configuration(args, folder)?;
     let mut out = std::io::stdout();
     writeln!(out, "reading the invoices of a real retailer (UCI 352, D. Chen, CC BY 4.0)")?;
     let shop = read_invoices(args.invoices.as_deref(), clock.now_ms())?;
+    say_found(&mut out, &shop)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let site = open::site(&config);
+    let has_site = site.is_some();
+    let running = runtime.block_on(Running::start(config.clone(), clock.clone(), site))?;
+    open::keep_addresses(&mut config, &running);
+    if has_site {
+        writeln!(out, "a web shop to click in: {}", open::address(&config))?;
+    }
+    let split = shop.events.partition_point(|event| event.at < shop.live_from);
+    let (history, live) = shop.events.split_at(split);
+    bring_history(&running, history)?;
+    let board = Board::new(&running.projects[RETAILER]);
+    let started = Instant::now();
+    let ledger = show_live(args, &runtime, &running, live, (&board, folder, has_site))?;
+    let took = started.elapsed();
+    settle(&running)?;
+    writeln!(out, "{} live events in {:.1} s", live.len(), took.as_secs_f64())?;
+    let interrupted = ledger.is_none();
+    if let Some(ledger) = ledger {
+        account(&mut out, &running, &ledger)?;
+    }
+    plain::sizes(&mut out, &board)?;
+    how_to_read(&mut out, &running)?;
+    runtime.block_on(running.stop())?;
+    writeln!(out)?;
+    let found = check(&mut out, &config, RETAILER, &clock)?;
+    let watched = is_watched(args) && has_site;
+    if args.stay || (watched && !interrupted) {
+        open::stay(&mut out, &runtime, &config, &clock, (watched, &found))?;
+    }
+    Ok(())
+}
+
+/// Whether there is a terminal to draw on.
+fn is_watched(args: &cli::Demo) -> bool {
+    std::io::stdout().is_terminal() && !args.plain
+}
+
+fn say_found(out: &mut impl std::io::Write, shop: &Shop) -> anyhow::Result<()> {
     let found = &shop.found;
     writeln!(
         out,
@@ -64,32 +113,7 @@ fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
         found.lines_without_customer,
         found.lines_without_price
     )?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let running = runtime.block_on(Running::start(config.clone(), clock.clone()))?;
-    let split = shop.events.partition_point(|event| event.at < shop.live_from);
-    let (history, live) = shop.events.split_at(split);
-    bring_history(&running, history)?;
-    let board = Board::new(&running.projects[0]);
-    let started = Instant::now();
-    let ledger = show_live(args, &runtime, &running, live, (&board, folder))?;
-    let took = started.elapsed();
-    settle(&running)?;
-    writeln!(out, "{} live events in {:.1} s", live.len(), took.as_secs_f64())?;
-    if let Some(ledger) = ledger {
-        account(&mut out, &running, &ledger)?;
-    }
-    plain::sizes(&mut out, &board)?;
-    how_to_read(&mut out, &running)?;
-    if args.stay {
-        writeln!(
-            out,
-            "\nserving on until Ctrl-C; dashboard data at http://{}/v1/summary",
-            running.http
-        )?;
-        runtime.block_on(tokio::signal::ctrl_c())?;
-    }
-    runtime.block_on(running.stop())?;
-    check(&mut out, &config, &clock)
+    Ok(())
 }
 
 fn temporary_folder() -> anyhow::Result<PathBuf> {
@@ -134,7 +158,7 @@ fn bring_history(running: &Running, history: &[ShopEvent]) -> anyhow::Result<()>
     let bar = ProgressBar::new(history.len() as u64).with_style(style.progress_chars("=> "));
     bar.set_message("history");
     let started = Instant::now();
-    let project = &running.projects[0];
+    let project = &running.projects[RETAILER];
     let mut importer = Importer::new(project)?;
     for chunk in history.chunks(CHUNK_EVENTS) {
         let events: Vec<&str> = chunk.iter().map(|event| event.json.as_str()).collect();
@@ -164,7 +188,7 @@ fn show_live(
     runtime: &tokio::runtime::Runtime,
     running: &Running,
     live: &[ShopEvent],
-    (board, folder): (&Board, &Path),
+    (board, folder, has_site): (&Board, &Path, bool),
 ) -> anyhow::Result<Option<Ledger>> {
     let played = Arc::new(Played::default());
     let (events, progress) = (live.to_vec(), Arc::clone(&played));
@@ -172,8 +196,10 @@ fn show_live(
     let folder = folder.join(format!("demo-client-{}", std::process::id()));
     let playing = runtime
         .spawn(async move { player::play(address, &folder, &events, span, &progress).await });
-    let view = if std::io::stdout().is_terminal() && !args.plain {
-        screen::show(board, &played, live.len() as u64, &|| playing.is_finished())
+    let view = if is_watched(args) {
+        let shop = has_site.then(|| open::page(address));
+        let head = || screen::Head::playing(&played, live.len() as u64, shop.as_deref());
+        screen::show(board, &head, &|| playing.is_finished())
     } else {
         plain::show(board, &played, live.len() as u64, &|| playing.is_finished())
     };
@@ -191,7 +217,7 @@ fn account(
     running: &Running,
     client: &Ledger,
 ) -> anyhow::Result<()> {
-    let sources = running.projects[0].progress().ledger();
+    let sources = running.projects[RETAILER].progress().ledger();
     let balance = sources
         .iter()
         .find(|(source, _)| *source.name == *"sillage-rust")
@@ -212,7 +238,7 @@ fn account(
 
 fn settle(running: &Running) -> anyhow::Result<()> {
     let started = Instant::now();
-    while running.projects[0].progress().lag_ms() > 0 {
+    while running.projects[RETAILER].progress().lag_ms() > 0 {
         if started.elapsed() > SETTLE {
             bail!("the events are not readable {} s after the last one", SETTLE.as_secs());
         }
@@ -224,7 +250,7 @@ fn settle(running: &Running) -> anyhow::Result<()> {
 /// Shows how anyone reads a customer, with a customer who is in the most segments.
 fn how_to_read(out: &mut impl std::io::Write, running: &Running) -> anyhow::Result<()> {
     let Some(resp) = running.resp else { return Ok(()) };
-    let view = running.projects[0].shown.view();
+    let view = running.projects[RETAILER].shown.view();
     let best = board::profiles(&view)
         .filter(|p| p.member.is_user())
         .max_by(|a, b| (a.segments.len(), a.version).cmp(&(b.segments.len(), b.version)));
@@ -240,19 +266,21 @@ fn how_to_read(out: &mut impl std::io::Write, running: &Running) -> anyhow::Resu
     Ok(())
 }
 
-/// Makes the state again from the log and compares.
-fn check(out: &mut impl std::io::Write, config: &Config, clock: &Clock) -> anyhow::Result<()> {
-    let outcome = crate::replay::replay(config, &config.projects[0], None, clock)?;
+/// Makes a project's state again from its log and compares; what came of it, in words.
+fn check(
+    out: &mut impl std::io::Write,
+    config: &Config,
+    project: usize,
+    clock: &Clock,
+) -> anyhow::Result<String> {
+    let outcome = crate::replay::replay(config, &config.projects[project], None, clock)?;
     let comparison = outcome.comparison.context("the whole log was replayed")?;
-    writeln!(
-        out,
-        "\nself-check: {} facts replayed in {:.1} s",
-        outcome.replayed.facts(),
-        outcome.took.as_secs_f64()
-    )?;
-    writeln!(out, "{}", crate::replay::verdict(&comparison))?;
+    let facts = outcome.replayed.facts();
+    let verdict = crate::replay::verdict(&comparison);
+    writeln!(out, "self-check: {facts} facts replayed in {:.1} s", outcome.took.as_secs_f64())?;
+    writeln!(out, "{verdict}")?;
     if !comparison.is_equal() {
         bail!("the self-check failed");
     }
-    Ok(())
+    Ok(format!("self-check: {facts} facts, {verdict}"))
 }

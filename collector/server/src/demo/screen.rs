@@ -15,40 +15,75 @@ const BEAT: Duration = Duration::from_millis(200);
 /// Seconds of event rates that are drawn, a bar for each beat.
 const RATES: usize = 300;
 
+/// What the head of the view says.
+pub(crate) struct Head {
+    title: String,
+    label: String,
+    /// How much of it is done, 0 to 1.
+    share: f64,
+    /// How many events there have been.
+    events: u64,
+}
+
+impl Head {
+    /// While the retailer's days are played; `shop` is the web shop's address.
+    pub(crate) fn playing(played: &Played, total: u64, shop: Option<&str>) -> Self {
+        let events = played.events.load(Ordering::Relaxed);
+        let ms = i64::try_from(played.shop_time.load(Ordering::Relaxed)).unwrap_or(0);
+        let mut time = String::new();
+        sillage_wire::format_time_ms(ms, &mut time);
+        let time = time.get(..16).unwrap_or_default();
+        let shop = shop.map(|address| format!(", a web shop to click in: {address}"));
+        Self {
+            title: format!(
+                " sillage demo, the retailer's time is {time} (q ends){} ",
+                shop.unwrap_or_default()
+            ),
+            label: format!("{events} of {total} live events"),
+            share: events as f64 / total.max(1) as f64,
+            events,
+        }
+    }
+
+    /// While the web shop at this address is open; `found` is what came of the self-check.
+    pub(crate) fn open(shop: &str, found: &str, events: u64) -> Self {
+        Self {
+            title: format!(" {found} "),
+            label: format!("the web shop is open: {shop} (q ends)"),
+            share: 0.0,
+            events,
+        }
+    }
+}
+
 /// Draws until `done` or until somebody presses q or Ctrl-C; whether it was interrupted.
 pub(crate) fn show(
     board: &Board,
-    played: &Played,
-    total: u64,
+    head: &dyn Fn() -> Head,
     done: &dyn Fn() -> bool,
 ) -> anyhow::Result<bool> {
     let mut terminal = ratatui::try_init()?;
-    let result = draw_until(&mut terminal, (board, played, total), done);
+    let result = draw_until(&mut terminal, board, head, done);
     ratatui::try_restore()?;
     result
 }
 
 fn draw_until(
     terminal: &mut ratatui::DefaultTerminal,
-    (board, played, total): (&Board, &Played, u64),
+    board: &Board,
+    head: &dyn Fn() -> Head,
     done: &dyn Fn() -> bool,
 ) -> anyhow::Result<bool> {
-    let (mut rates, mut before) = (Vec::new(), 0);
+    let (mut rates, mut before) = (Vec::new(), head().events);
     while !done() {
         let started = Instant::now();
-        let events = played.events.load(Ordering::Relaxed);
-        rates.push((events - before) * 1_000 / BEAT.as_millis() as u64);
+        let head = head();
+        rates.push(head.events.saturating_sub(before) * 1_000 / BEAT.as_millis() as u64);
         if rates.len() > RATES {
             rates.remove(0);
         }
-        before = events;
-        let scene = Scene {
-            moment: board.moment(),
-            rates: &rates,
-            events,
-            total,
-            shop_time: played.shop_time.load(Ordering::Relaxed),
-        };
+        before = head.events;
+        let scene = Scene { moment: board.moment(), rates: &rates, head };
         terminal.draw(|frame| scene.draw(frame))?;
         if event::poll(BEAT.saturating_sub(started.elapsed()))?
             && let Event::Key(key) = event::read()?
@@ -67,9 +102,7 @@ fn draw_until(
 struct Scene<'a> {
     moment: Moment,
     rates: &'a [u64],
-    events: u64,
-    total: u64,
-    shop_time: u64,
+    head: Head,
 }
 
 impl Scene<'_> {
@@ -93,19 +126,11 @@ impl Scene<'_> {
     }
 
     fn draw_head(&self, frame: &mut Frame<'_>, area: Rect) {
-        let mut shop_time = String::new();
-        let ms = i64::try_from(self.shop_time).unwrap_or(0);
-        sillage_wire::format_time_ms(ms, &mut shop_time);
-        let title = format!(
-            " sillage demo, the shop's time is {} (q ends) ",
-            shop_time.get(..16).unwrap_or_default()
-        );
-        let share = self.events as f64 / self.total.max(1) as f64;
         let gauge = Gauge::default()
-            .block(Block::bordered().title(title))
+            .block(Block::bordered().title(self.head.title.as_str()))
             .gauge_style(Style::new().fg(Color::Cyan))
-            .ratio(share.clamp(0.0, 1.0))
-            .label(format!("{} of {} live events", self.events, self.total));
+            .ratio(self.head.share.clamp(0.0, 1.0))
+            .label(self.head.label.as_str());
         frame.render_widget(gauge, area);
     }
 
@@ -140,8 +165,7 @@ impl Scene<'_> {
                 ])
             })
             .collect();
-        let block =
-            Block::bordered().title(" segments: members, change since the live part began ");
+        let block = Block::bordered().title(" segments: members, change since this view began ");
         frame.render_widget(Paragraph::new(lines).block(block), area);
     }
 
