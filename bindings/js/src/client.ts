@@ -63,6 +63,8 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   let channel: BroadcastChannel | undefined;
   let [led, left, scheduled] = [false, true, false];
   let earlier = 0;
+  /** Counts starts: a page may be left, and come back, while one is under way. */
+  let begun = 0;
   let unauto = () => {};
   let members: Properties = {
     library: { name: "sillage-web", version: VERSION },
@@ -138,10 +140,12 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
   };
 
   const become = async () => {
+    const mine = ++begun;
+    const isOver = () => left || mine !== begun;
     const made = await core();
-    if (left) return;
+    if (isOver()) return;
     recall();
-    const store = stores && self.indexedDB ? makeStore(name) : undefined;
+    const store = stores && self.indexedDB ? makeStore(name, uuid()) : undefined;
     const world = {
       send_: wire.send_,
       told_: (known: Known) => {
@@ -155,10 +159,10 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
       Do.Lifecycle, now, wall, navigator.onLine ? 2 : 3, Do.Lifecycle, now, wall, document.hidden ? 1 : 0,
     ];
     const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state };
-    const begun = await lead(made, mayKeep() ? store : store && { ...store, all_: async () => [] }, world, start)
+    const leads = await lead(made, mayKeep() ? store : store && { ...store, begin_: async () => [] }, world, start)
       .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
-    if (left) return begun.stop_();
-    leader = begun;
+    if (isOver()) return leads.stop_();
+    leader = leads;
     leader.give_(Do.Context, context);
     adopt();
     leader.take_([...posted.splice(0), ...numbered()]);

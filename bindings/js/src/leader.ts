@@ -86,19 +86,34 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
       void world.send_(body, isLeaving).then((answer) => give(Do.Reply, id, ...answer));
   };
 
+  /** Stores `changes`, or, where nothing may be kept any more, removes everything. */
+  const write = async (changes: Changes) => {
+    const keeps = storing || [...changes.values()].some((value) => value);
+    if (changes.size) await (keeps ? store?.write_(changes) : store?.wipe_());
+  };
+
+  const takeUnsaved = (): Changes => {
+    if (storing) for (const tab of marked) unsaved.set(tab, [marks.get(tab), Date.now()]);
+    marked.clear();
+    const changes = unsaved;
+    unsaved = new Map();
+    return changes;
+  };
+
   /** Stores what is unsaved as one unit, then lets go what had to wait for it. */
   const save = async (): Promise<void> => {
     if (leaving) dispatch(sends);
-    else if (writing) return;
+    if (writing) {
+      // A page at its end does not wait its turn. Whether it was stored, it will not know.
+      if (leaving) await write(takeUnsaved()).catch(() => {});
+      return;
+    }
     writing = true;
-    if (storing) for (const tab of marked) unsaved.set(tab, [marks.get(tab), Date.now()]);
-    marked.clear();
-    const [changes, ready, calls, settled, count] = [unsaved, sends, open, dones, created];
-    [unsaved, sends, dones] = [new Map(), [], []];
+    const [changes, ready, calls, settled, count] = [takeUnsaved(), sends, open, dones, created];
+    [sends, dones] = [[], []];
     let saved = true;
     try {
-      const keeps = storing || [...changes.values()].some((value) => value);
-      if (changes.size) await (keeps ? store?.write_(changes) : store?.wipe_());
+      await write(changes);
       open = open.filter((call) => !calls.includes(call));
       leader.stored_ = count;
     } catch {
@@ -172,7 +187,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
   };
 
   const held: Field[] = [];
-  for (const [key, value] of (await store?.all_()) ?? []) {
+  for (const [key, value] of (await store?.begin_()) ?? []) {
     if (typeof key === "number") held.push(key, value as Uint8Array);
     else if (Date.now() - (value as number[])[1]! < 864e5) marks.set(`${key}`, (value as number[])[0]!);
     else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day has nothing open

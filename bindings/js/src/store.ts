@@ -4,7 +4,8 @@
 export type Changes = Map<number | string, unknown>;
 
 export interface Store {
-  all_(): Promise<[IDBValidKey, unknown][]>;
+  /** What is kept, for one who leads from now on. */
+  begin_(): Promise<[IDBValidKey, unknown][]>;
   /** Stores all of it or nothing. Rejects where there is no room. */
   write_(changes: Changes): Promise<void>;
   /** Removes everything. */
@@ -27,33 +28,57 @@ const opened = async (name: string): Promise<IDBDatabase> => {
   return settled(request);
 };
 
-/** Opened with the first use, so that nothing is there before something may be kept. */
-export const makeStore = (name: string): Store => {
-  let db: Promise<IDBDatabase> | undefined;
-  const use = async (): Promise<IDBDatabase> => {
-    const open = await (db ??= opened(name));
-    open.onclose = open.onversionchange = close;
-    return open;
-  };
+/** Under which the one who leads is known; and, before a name, that this one leads no more. */
+const LEADS = "leads";
+const OVER = "over ";
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Opened with the first use, so that nothing is there before something may be kept. A tab that leads no more may
+ * still have a write on its way, or be thawed before one: who begins shuts out whoever led before.
+ */
+export const makeStore = (name: string, me: string): Store => {
+  let db: IDBDatabase | undefined;
   const close = () => {
-    void db?.then((open) => open.close(), () => {});
+    db?.close();
     db = undefined;
   };
-  return {
-    all_: async () => {
-      const store = (await use()).transaction(records).objectStore(records);
-      const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
-      return keys.map((key, index) => [key, values[index]]);
-    },
-    write_: async (changes) => {
-      const transaction = (await use()).transaction(records, "readwrite");
-      const store = transaction.objectStore(records);
-      for (const [key, value] of changes) value === undefined ? store.delete(key) : store.put(value, key);
+  const use = async () => {
+    db = await opened(name);
+    db.onclose = db.onversionchange = close;
+    return db;
+  };
+  const done = (transaction: IDBTransaction) =>
+    new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
       transaction.commit?.(); // pages end without notice; what is committed here outlives this one
-      await new Promise<void>((resolve, reject) => {
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error);
+    });
+  return {
+    begin_: async () => {
+      const transaction = (db ?? (await use())).transaction(records, "readwrite");
+      const store = transaction.objectStore(records);
+      const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
+      const all = keys.map((key, index): [IDBValidKey, unknown] => [key, values[index]]);
+      const held = all.filter(([key, value]) => {
+        if (key === LEADS) store.put(Date.now(), OVER + value);
+        else if (!`${key}`.startsWith(OVER)) return true;
+        else if (Date.now() - (value as number) > DAY_MS) store.delete(key);
+        return false;
       });
+      store.put(me, LEADS);
+      await done(transaction);
+      return held;
+    },
+    // Without a pause before the transaction, as far as it is open: a page at its end has no second turn.
+    write_: async (changes) => {
+      const transaction = (db ?? (await use())).transaction(records, "readwrite");
+      const store = transaction.objectStore(records);
+      store.add(0, OVER + me); // which fails, and all with it, for one who leads no more
+      store.delete(OVER + me);
+      for (const [key, value] of changes) value === undefined ? store.delete(key) : store.put(value, key);
+      await done(transaction);
     },
     wipe_: async () => {
       close();

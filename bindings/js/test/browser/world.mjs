@@ -88,7 +88,10 @@ ${this.rules}`);
 
 /** What a page is served with. `head` is the tag unless given. */
 const html = (world, { head = tag(world), content = "" } = {}) =>
-  `<!doctype html><meta charset=utf-8><title>Shop</title>${head}<body style="height:4000px">${content}`;
+  `<!doctype html><meta charset=utf-8><title>Shop</title>${head}<body style="height:4000px">${content}` +
+  // Says that the page was told of its end and came to the end of it: a browser kills one that takes too long.
+  `<script>id=Math.random();addEventListener("load",()=>setTimeout(()=>addEventListener("pagehide",()=>
+    navigator.sendBeacon("/left/"+id))))</script>`;
 
 /** The one-line form. */
 export const tag = (world, data = "data-auto=false") =>
@@ -102,6 +105,7 @@ export class World {
     await world.collector.start();
     world.pages = {};
     world.requests = [];
+    world.left = new Set();
     world.fate = () => "pass";
     world.front = await listen((request, response) => world.pass(request, response).catch(() => response.destroy()));
     world.site = await listen((request, response) => world.serve(request, response));
@@ -137,6 +141,7 @@ export class World {
 
   serve(request, response) {
     const path = new URL(request.url, this.origin).pathname;
+    if (path.startsWith("/left/")) this.left.add(path.slice(6));
     const page = this.pages[path] ?? {};
     response.writeHead(200, { "content-type": "text/html", "cache-control": "no-cache", ...page.headers });
     response.end(html(this, page));
