@@ -35,13 +35,14 @@ export const selectorOf = (start: Element): string => {
   for (let element: Element | null = start; element; ) {
     // Attributes, because a form's fields hide its properties of the same names.
     const track: string | null = element.getAttribute("data-track");
-    const id = element.getAttribute("id")!;
+    const id = element.getAttribute("id") || "";
     let part = element.localName;
     let place = 1;
     for (let other: Element | null = element; (other = other.previousElementSibling); ) {
       if (other.localName == element.localName) place++;
     }
-    if (CLASS.test(element.classList[0]!)) part += "." + element.classList[0];
+    const name = element.classList[0] || "";
+    if (CLASS.test(name)) part += "." + name;
     if (place > 1) part += `:nth-of-type(${place})`;
     element = element.parentElement || (element.getRootNode() as ShadowRoot).host;
     if (track || ID.test(id)) {

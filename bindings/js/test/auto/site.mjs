@@ -52,7 +52,10 @@ export const site = () => {
       context = await browser.newContext({ viewport: { width: 800, height: 600 } });
       const page = await context.newPage();
       // Times of engagement are minutes: the page's clock is wound by hand there.
-      if (clock) await page.clock.install({ time: 0 });
+      if (clock) {
+        await page.clock.install({ time: 0 });
+        await page.clock.pauseAt(1_000);
+      }
       await page.addInitScript(prepare ?? (() => {}));
       await page.goto(self.origin + path, { referer });
       return page;
