@@ -20,7 +20,7 @@ export const links: Start = ({ host, address }, on) => {
     const saved = link.getAttribute("download");
     const name = saved || url?.pathname.split("/").pop() || "";
     if (saved != null || FILE.test(name)) {
-      host.track("File Downloaded", { href, name, extension: /\.(\w+)$/.exec(name)?.[1] });
+      host.track("File Downloaded", { href, name, extension: /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() });
     } else if (href && /^(http|mailto:|tel:)/.test(href)) {
       // One host within the other is one site: shop.example.com and www.example.com.
       const [here, there] = [location, url].map(({ hostname }: any) => hostname.replace(/^(www\.)?/, "."));
