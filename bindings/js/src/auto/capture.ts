@@ -7,8 +7,8 @@ export interface Site {
   readonly signal: AbortSignal;
   /** An address as it may be told; `undefined` for one that must not be. */
   readonly address: (text: string | null | undefined) => URL | undefined;
-  /** Tells every capture that a view `BEGINS` or `LEAVES`. */
-  readonly tell: (moment: typeof BEGINS | typeof LEAVES) => void;
+  /** Tells every capture that a view begins or leaves. */
+  readonly tell: (moment: Moment) => void;
   /** The view that was announced last. */
   view?: View;
   /** How far down the view was seen, in percent; reports the marks that this reaches if asked to. */
@@ -27,7 +27,10 @@ export type Patch = (owner: object, name: string, called: (result: any, given: a
 /** Begins one kind of capture. What it hears and patches is taken back for it. */
 export type Start = (site: Site, on: On, guard: Guard, patch: Patch) => void;
 
-/** A view begins; the one before has left. */
-export const BEGINS = "begins";
-/** The page is hidden or left, or the view ends: the last moment to say something of it. May come several times. */
-export const LEAVES = "leaves";
+/** What captures tell each other, beside what the browser tells them. An enum, because its values are inlined. */
+export const enum Moment {
+  /** A view begins; the one before has left. */
+  Begins = "view",
+  /** The page is hidden or left, or the view ends: the last moment to say something of it. May come several times. */
+  Leaves = "hide",
+}

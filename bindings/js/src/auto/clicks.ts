@@ -4,7 +4,7 @@ import { near, root, selectorOf, textOf, UNTOUCHED } from "./element.js";
 
 /** What is meant when something inside it is clicked. */
 const INTERACTIVE =
-  "a,button,input,select,textarea,label,summary,[role=button],[data-track]";
+  "input,textarea,select,a,button,label,summary,[role=button],[data-track]";
 
 /** Sends `Element Clicked`, and the event that a `data-track` names. */
 export const clicks: Start = ({ host, address }, on) => {

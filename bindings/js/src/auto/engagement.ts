@@ -1,9 +1,11 @@
-import { BEGINS, LEAVES, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 
-/** After the last sign of life a visitor counts as engaged for this long, ms. */
-const IDLE_MS = 30_000;
-/** The engaged time of the first heartbeat, ms; the next are at 30 s, at 60 s and at each further minute. */
-const FIRST_MS = 10_000;
+const enum Ms {
+  /** After the last sign of life a visitor counts as engaged for this long. */
+  Idle = 30_000,
+  /** The engaged time of the first heartbeat; the next are at 30 s, at 60 s and at each further minute. */
+  First = 10_000,
+}
 
 /**
  * Sends `Page Engaged` and `Page Left`. Time counts while the page is visible and something was done in the last half
@@ -36,7 +38,7 @@ export const engagement: Start = (site, on, guard) => {
   const live = () => {
     if (!document.hidden && site.view) {
       count();
-      until = counted + IDLE_MS;
+      until = counted + Ms.Idle;
       if (!timer) beat();
     }
   };
@@ -51,13 +53,13 @@ export const engagement: Start = (site, on, guard) => {
     // Carousels scroll, and what loops plays, without anybody.
     if (target == document || target.loop === false) live();
   });
-  on(BEGINS, () => {
+  on(Moment.Begins, () => {
     rest();
     engaged = 0;
-    due = FIRST_MS;
+    due = Ms.First;
     live();
   });
-  on(LEAVES, () => {
+  on(Moment.Leaves, () => {
     rest();
     tell("Page Left", site.depth?.());
   });

@@ -1,4 +1,4 @@
-import { BEGINS, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 
 /** Reports of one view. */
 const REPORTS_MAX = 10;
@@ -11,7 +11,7 @@ const plain = (text: unknown) => String(text ?? "").replace(/(\w:\/\/[^\s?#]*)[?
 /** Sends `Application Crashed`. */
 export const errors: Start = ({ host }, on) => {
   let told: string[] = [];
-  on(BEGINS, () => {
+  on(Moment.Begins, () => {
     told = [];
   });
   on("error unhandledrejection", (event) => {

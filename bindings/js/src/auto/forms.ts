@@ -1,10 +1,10 @@
-import { BEGINS, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 import { isPrivate, selectorOf } from "./element.js";
 
 /** Sends `Form Started` and `Form Submitted`. Which field it was and what is in it is not looked at. */
 export const forms: Start = ({ host }, on) => {
   let started: unknown[] = [];
-  on(BEGINS, () => {
+  on(Moment.Begins, () => {
     started = [];
   });
   on("input submit", (event) => {

@@ -1,5 +1,5 @@
 import { addresses } from "./address.js";
-import { BEGINS, LEAVES, type Guard, type On, type Patch, type Site, type Start } from "./capture.js";
+import { Moment, type Guard, type On, type Patch, type Site, type Start } from "./capture.js";
 import { clicks } from "./clicks.js";
 import { engagement } from "./engagement.js";
 import type { Host } from "./host.js";
@@ -14,7 +14,7 @@ export const startCaptures = (host: Host): (() => void) => {
   const settings = host.settings as Record<string, unknown>;
   const control = new AbortController();
   const { signal } = control;
-  const heard: Record<string, ((event?: any) => void)[]> = { [BEGINS]: [], [LEAVES]: [] };
+  const heard: Record<string, ((event?: any) => void)[]> = { [Moment.Begins]: [], [Moment.Leaves]: [] };
   const tell = (type: string, event?: Event) => heard[type]!.forEach((hear) => hear(event));
   const site: Site = { host, signal, address: addresses(settings), tell };
 
@@ -56,7 +56,7 @@ export const startCaptures = (host: Host): (() => void) => {
   let isBegun = false;
   const beginAll = (starts: Readonly<Record<string, Start>>) => {
     for (const name in starts) {
-      if (settings[name] ?? !/^(vitals|errors)$/.test(name)) {
+      if (settings[name] ?? !/vitals|errors/.test(name)) {
         // None can do without views, and without any there need be none.
         if (!isBegun) begin(views);
         isBegun = true;

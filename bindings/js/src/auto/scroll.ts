@@ -1,10 +1,10 @@
-import { BEGINS, LEAVES, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 import { root } from "./element.js";
 
 /** Percent of the page's height. */
 const MARKS = [25, 50, 75, 90, 100];
 /** Scrolling is looked at this long after it began, ms: often enough, and when the layout is done anyway. */
-const PAUSE_MS = 200;
+const enum Ms { Pause = 200 }
 
 /**
  * Sends `Scroll Depth Reached`. What is visible without scrolling counts once the visitor scrolls or was engaged for a
@@ -33,10 +33,10 @@ export const scroll: Start = (site, on, guard) => {
 
   site.depth = depth;
   on("scroll", (event) => {
-    if (event.target == document) waiting ||= setTimeout(guard(look), PAUSE_MS);
+    if (event.target == document) waiting ||= setTimeout(guard(look), Ms.Pause);
   });
-  on(LEAVES, look);
-  on(BEGINS, () => {
+  on(Moment.Leaves, look);
+  on(Moment.Begins, () => {
     waiting = deepest = told = 0;
   });
 };

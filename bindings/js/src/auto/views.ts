@@ -1,11 +1,11 @@
 import type { Json } from "../types.js";
 import { ORIGIN } from "./address.js";
-import { BEGINS, LEAVES, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 import { uid } from "./element.js";
 import type { Page } from "./host.js";
 
 /** How long a route may take to set its title, or to lead on to another route, ms. Routers render in a frame or two. */
-const SETTLING_MS = 100;
+const enum Ms { Settling = 100 }
 
 /** Knows what view the visitor is in, and sends `Page Viewed` for each. All other captures live by it. */
 export const views: Start = (site, on, guard, patch) => {
@@ -22,14 +22,14 @@ export const views: Start = (site, on, guard, patch) => {
     page = { ...page!, title: document.title };
     site.view = { id: uid(), page };
     host.setContext({ page });
-    site.tell(BEGINS);
+    site.tell(Moment.Begins);
     if (host.settings.pages !== false) host.page({ ...page, view_id: site.view.id });
   };
 
   const leave = () => {
     // Who leaves before the title has settled was here all the same.
     if (settling) announce();
-    if (!left) site.tell(LEAVES);
+    if (!left) site.tell(Moment.Leaves);
     left = true;
   };
 
@@ -53,7 +53,7 @@ export const views: Start = (site, on, guard, patch) => {
     host.setContext({ page });
     // A new origin takes the place of the one before, whichever of the two it tells.
     if (campaign.source || campaign.name || click) host.setContext({ campaign, referrer: click });
-    settling = setTimeout(guard(announce), SETTLING_MS);
+    settling = setTimeout(guard(announce), Ms.Settling);
   };
 
   // Both return nothing, which is not to arrive again.

@@ -1,4 +1,4 @@
-import { BEGINS, LEAVES, type Start } from "./capture.js";
+import { Moment, type Start } from "./capture.js";
 
 /** Slow interactions that are kept of a view: enough for the 98th percentile of five hundred. */
 const SLOW_MAX = 10;
@@ -68,14 +68,14 @@ export const vitals: Start = (site, on, guard) => {
   observe("event", interacted, { durationThreshold: 40 });
   observe("first-input", interacted);
 
-  on(BEGINS, () => {
+  on(Moment.Begins, () => {
     // What the first view shifted before it was announced is its own.
     if (!told) return;
     cls = sum = interactions = 0;
     slow = [];
     before = (performance as any).interactionCount;
   });
-  on(LEAVES, () => {
+  on(Moment.Leaves, () => {
     const view_id = site.view!.id;
     if (told == view_id) return;
     takes.forEach((take) => take());
