@@ -8,16 +8,18 @@ export const ORIGIN = /^(utm_(\w+)|(\w*clk?id|[gw]braid|li_fat_id|epik|\w+_c(lic
  * from and the names that were asked for, and no fragment unless fragments are routes. Of those, what looks like
  * parameters is cut: that is where logins put their tokens.
  */
-export const addresses = ({ hash, query }: AutoSettings) => (text: string | null | undefined): URL | undefined => {
-  try {
-    const url = new URL(text!, document.baseURI);
-    url.username = url.password = "";
-    url.hash = hash ? url.hash.split(/[?&=]/)[0]! : "";
-    for (const name of [...url.searchParams.keys()]) {
-      if (!ORIGIN.test(name) && !query?.includes(name)) url.searchParams.delete(name);
-    }
-    // Others hold content or code, not a place.
-    if (text && !/^(javascript|data|blob):/.test(url.href)) return url;
-  } catch {}
-  return;
-};
+export const addresses =
+  ({ hash, query }: AutoSettings) =>
+  (text: string | null | undefined): URL | undefined => {
+    try {
+      const url = new URL(text!, document.baseURI);
+      url.username = url.password = "";
+      url.hash = hash ? url.hash.split(/[?&=]/)[0]! : "";
+      for (const name of [...url.searchParams.keys()]) {
+        if (!ORIGIN.test(name) && !query?.includes(name)) url.searchParams.delete(name);
+      }
+      // Others hold content or code, not a place.
+      if (text && !/^(javascript|data|blob):/.test(url.href)) return url;
+    } catch {}
+    return;
+  };

@@ -3,8 +3,7 @@ import type { Start } from "./capture.js";
 import { near, root, selectorOf, textOf, UNTOUCHED } from "./element.js";
 
 /** What is meant when something inside it is clicked. */
-const INTERACTIVE =
-  "input,textarea,select,a,button,label,summary,[role=button],[data-track]";
+const INTERACTIVE = "input,textarea,select,a,button,label,summary,[role=button],[data-track]";
 
 /** Sends `Element Clicked`, and the event that a `data-track` names. */
 export const clicks: Start = ({ host, address }, on) => {

@@ -27,18 +27,18 @@ const ID = /^(?!(\D*\d){4}|_r_)[a-z_][\w-]*$/i;
 const CLASS = /^(?!is-|has-|active|open|select)[a-z_-]+$/i;
 
 /**
- * A path to an element, at most 256 bytes, the same each time the page is loaded: from the next ancestor that has a name
- * for tracking or an id that was not generated, else from the top. The first child of a type has no number.
+ * A path to an element, at most 256 bytes, the same each time the page is loaded: from the next ancestor that has a
+ * name for tracking or an id that was not generated, else from the top. The first child of a type has no number.
  */
 export const selectorOf = (start: Element): string => {
   let path = "";
-  for (let element: Element | null = start; element; ) {
+  for (let element: Element | null = start; element;) {
     // Attributes, because a form's fields hide its properties of the same names.
     const track: string | null = element.getAttribute("data-track");
     const id = element.getAttribute("id") || "";
     let part = element.localName;
     let place = 1;
-    for (let other: Element | null = element; (other = other.previousElementSibling); ) {
+    for (let other: Element | null = element; (other = other.previousElementSibling);) {
       if (other.localName == element.localName) place++;
     }
     const name = element.classList[0] || "";

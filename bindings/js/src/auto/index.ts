@@ -6,7 +6,7 @@ import type { Host } from "./host.js";
 import { scroll } from "./scroll.js";
 import { views } from "./views.js";
 
-/** What has to hear the page from its first moment. `engagement` asks `scroll` how far it came, so it comes after it. */
+/** What has to hear the page from its first moment. `engagement` asks `scroll` how far it came, so it comes after. */
 const FIRST: Record<string, Start> = { pages() {}, clicks, scroll, engagement };
 
 /** Captures what `host.settings` ask for until the returned function is called, which takes back all of it. */
@@ -20,21 +20,28 @@ export const startCaptures = (host: Host): (() => void) => {
 
   const begin = (start: Start) => {
     let live = true;
-    const guard: Guard = (work) => (...given) => {
-      try {
-        if (live && !signal.aborted) work(...given);
-      } catch {
-        live = false;
-      }
-    };
-    const on: On = (types, hear) => types.split(" ").forEach((type) => {
-      if (!heard[type]) {
-        heard[type] = [];
-        // What a script makes up was not done by the visitor.
-        addEventListener(type, (event) => event.isTrusted && tell(type, event), { capture: true, passive: true, signal });
-      }
-      heard[type]!.push(guard(hear));
-    });
+    const guard: Guard =
+      (work) =>
+      (...given) => {
+        try {
+          if (live && !signal.aborted) work(...given);
+        } catch {
+          live = false;
+        }
+      };
+    const on: On = (types, hear) =>
+      types.split(" ").forEach((type) => {
+        if (!heard[type]) {
+          heard[type] = [];
+          // What a script makes up was not done by the visitor.
+          addEventListener(type, (event) => event.isTrusted && tell(type, event), {
+            capture: true,
+            passive: true,
+            signal,
+          });
+        }
+        heard[type]!.push(guard(hear));
+      });
     const patch: Patch = (owner: any, name, called) => {
       const before = owner[name];
       if (!before) return;

@@ -4,7 +4,9 @@ import { root } from "./element.js";
 /** Percent of the page's height. */
 const MARKS = [25, 50, 75, 90, 100];
 /** Scrolling is looked at this long after it began, ms: often enough, and when the layout is done anyway. */
-const enum Ms { Pause = 200 }
+const enum Ms {
+  Pause = 200,
+}
 
 /**
  * Sends `Scroll Depth Reached`. What is visible without scrolling counts once the visitor scrolls or was engaged for a

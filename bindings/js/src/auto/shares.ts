@@ -1,8 +1,8 @@
 import type { Start } from "./capture.js";
 import { linkOf } from "./links.js";
 
-/** Links to networks that hand over an address: what asks for a post does, what shows a profile does not. */
 const HOST = "facebook|twitter|x|linkedin|whatsapp|wa|t|telegram|pinterest|reddit|tg|mailto";
+/** Links to networks that hand over an address: what asks for a post does, what shows a profile does not. */
 const SHARE = new RegExp(`^(?:https?://(?:[\\w-]+\\.)*)?(${HOST})[.:].*?\\?(.*https?(?::|%3a).*)`, "i");
 const NAMES: Record<string, string> = { twitter: "x", wa: "whatsapp", t: "telegram", tg: "telegram", mailto: "email" };
 
@@ -12,7 +12,10 @@ export const shares: Start = (site, on, guard, patch) => {
     site.host.track("Content Shared", { network, url: site.address(url)?.href });
   // The page keeps the very promise that the browser made.
   patch(navigator, "share", (shared: Promise<void>, [data]) => {
-    shared.then(guard(() => tell("system", data.url ?? location.href)), () => {});
+    shared.then(
+      guard(() => tell("system", data.url ?? location.href)),
+      () => {},
+    );
   });
   on("click auxclick", (event: MouseEvent) => {
     const [, host, query] = SHARE.exec(linkOf(event)?.getAttribute("href") || "") || [];

@@ -5,7 +5,9 @@ import { uid } from "./element.js";
 import type { Page } from "./host.js";
 
 /** How long a route may take to set its title, or to lead on to another route, ms. Routers render in a frame or two. */
-const enum Ms { Settling = 100 }
+const enum Ms {
+  Settling = 100,
+}
 
 /** Knows what view the visitor is in, and sends `Page Viewed` for each. All other captures live by it. */
 export const views: Start = (site, on, guard, patch) => {
@@ -56,10 +58,10 @@ export const views: Start = (site, on, guard, patch) => {
     settling = setTimeout(guard(announce), Ms.Settling);
   };
 
-  // Both return nothing, which is not to arrive again.
-  patch(history, "pushState", arrive);
-  patch(history, "replaceState", arrive);
-  on("popstate hashchange", () => arrive());
+  const route = () => arrive();
+  patch(history, "pushState", route);
+  patch(history, "replaceState", route);
+  on("popstate hashchange", route);
   on("pageshow", ({ persisted }) => persisted && arrive(true));
   on("pagehide visibilitychange", ({ type }) => {
     if (document.hidden || type == "pagehide") leave();

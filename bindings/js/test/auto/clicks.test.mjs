@@ -4,7 +4,15 @@ import test from "node:test";
 import { heard, said, settle, site } from "./site.mjs";
 
 const world = site();
-const only = { pages: false, scroll: false, engagement: false, forms: false, links: false, shares: false, video: false };
+const only = {
+  pages: false,
+  scroll: false,
+  engagement: false,
+  forms: false,
+  links: false,
+  shares: false,
+  video: false,
+};
 const selectors = async (page, ...clicked) => {
   for (const [index, selector] of clicked.entries()) {
     await page.click(selector);
@@ -14,9 +22,12 @@ const selectors = async (page, ...clicked) => {
 };
 
 test("a click says what, where on the page, and how large the page is", async () => {
-  const page = await world.open(`<style>body{margin:0}</style><div style="height:1500px"></div>
+  const page = await world.open(
+    `<style>body{margin:0}</style><div style="height:1500px"></div>
     <a href="/x?token=1&utm_source=a" style="position:absolute;left:100px;top:1000px;width:50px;height:20px"> To <b>the
-    shop</b> </a>`, only);
+    shop</b> </a>`,
+    only,
+  );
   await page.evaluate(() => document.querySelector("a").addEventListener("click", (event) => event.preventDefault()));
   await page.click("b", { position: { x: 2, y: 2 } });
   const [click] = await heard(page, "Element Clicked");
@@ -25,12 +36,26 @@ test("a click says what, where on the page, and how large the page is", async ()
     return { x: x + scrollX, y: y + scrollY };
   });
   assert.ok(Math.abs(click.x - spot.x - 2) <= 1 && Math.abs(click.y - spot.y - 2) <= 1, JSON.stringify([click, spot]));
-  assert.deepEqual({ ...click, x: 0, y: 0 }, { selector: "html>body>a", text: "To the shop",
-    href: `${world.origin}/x?utm_source=a`, x: 0, y: 0, viewport_w: 800, viewport_h: 600, page_h: 1500 });
+  assert.deepEqual(
+    { ...click, x: 0, y: 0 },
+    {
+      selector: "html>body>a",
+      text: "To the shop",
+      href: `${world.origin}/x?utm_source=a`,
+      x: 0,
+      y: 0,
+      viewport_w: 800,
+      viewport_h: 600,
+      page_h: 1500,
+    },
+  );
 });
 
 test("a key's click is at the middle of its element", async () => {
-  const page = await world.open(`<button style="position:absolute;left:100px;top:200px;width:40px;height:20px">k</button>`, only);
+  const page = await world.open(
+    `<button style="position:absolute;left:100px;top:200px;width:40px;height:20px">k</button>`,
+    only,
+  );
   await page.focus("button");
   await page.keyboard.press("Enter");
   const [{ x, y }] = await heard(page, "Element Clicked");
@@ -38,27 +63,44 @@ test("a key's click is at the middle of its element", async () => {
 });
 
 test("what is meant is the nearest thing to press, else what was hit", async () => {
-  const page = await world.open(`<main><button id=buy><span id=in>x</span></button><div role=button id=role><i>y</i></div>
-    <details><summary id=more><u>z</u></summary></details><p><em>plain</em></p></main>`, only);
-  assert.deepEqual(await selectors(page, "span", "i", "u", "em"),
-    ["#buy", "#role", "#more", "html>body>main>p>em"]);
+  const page = await world.open(
+    `<main><button id=buy><span id=in>x</span></button><div role=button id=role><i>y</i></div>
+    <details><summary id=more><u>z</u></summary></details><p><em>plain</em></p></main>`,
+    only,
+  );
+  assert.deepEqual(await selectors(page, "span", "i", "u", "em"), ["#buy", "#role", "#more", "html>body>main>p>em"]);
 });
 
 test("selectors use names for tracking and ids, but not ids that were generated", async () => {
-  const page = await world.open(`<div id=list><button data-track="Plan Chosen">a</button><button class="is-on buy">b</button>
-    <button id=":r1:">c</button><button id=item-8271 class="cart big">d</button><button id=_r_5_>e</button></div>`, only);
+  const page = await world.open(
+    `<div id=list><button data-track="Plan Chosen">a</button><button class="is-on buy">b</button>
+    <button id=":r1:">c</button><button id=item-8271 class="cart big">d</button><button id=_r_5_>e</button></div>`,
+    only,
+  );
   assert.deepEqual(await selectors(page, "text=a", "text=b", "text=c", "text=d", "text=e"), [
-    '[data-track="Plan Chosen"]', "#list>button:nth-of-type(2)", "#list>button:nth-of-type(3)",
-    "#list>button.cart:nth-of-type(4)", "#list>button:nth-of-type(5)"]);
+    '[data-track="Plan Chosen"]',
+    "#list>button:nth-of-type(2)",
+    "#list>button:nth-of-type(3)",
+    "#list>button.cart:nth-of-type(4)",
+    "#list>button:nth-of-type(5)",
+  ]);
 });
 
 test("a selector finds its element, and is the same after a reload", async () => {
   const cell = (n) => `<td><a href="#n" class="pick">p${n}</a><a href="#m">q${n}</a></td>`;
-  const page = await world.open(`<section><table>${[1, 2, 3].map((r) => `<tr>${cell(r * 2)}${cell(r * 2 + 1)}</tr>`).join("")}
-    </table></section><section><table><tr>${cell(9)}</tr></table></section>`, only);
+  const page = await world.open(
+    `<section><table>${[1, 2, 3].map((r) => `<tr>${cell(r * 2)}${cell(r * 2 + 1)}</tr>`).join("")}
+    </table></section><section><table><tr>${cell(9)}</tr></table></section>`,
+    only,
+  );
   const targets = ["text=p2", "text=q5", "text=p7", "text=q9"];
   const first = await selectors(page, ...targets);
-  assert.deepEqual(await page.evaluate((all) => all.map((one) => document.querySelector(one).textContent), first), ["p2", "q5", "p7", "q9"]);
+  assert.deepEqual(await page.evaluate((all) => all.map((one) => document.querySelector(one).textContent), first), [
+    "p2",
+    "q5",
+    "p7",
+    "q9",
+  ]);
   await page.evaluate(() => sessionStorage.clear());
   await page.reload();
   assert.deepEqual(await selectors(page, ...targets), first);
@@ -71,14 +113,20 @@ test("a selector has at most 256 bytes and keeps the end of its path", async () 
 });
 
 test("fields of a form that are called like properties mislead nobody", async () => {
-  const page = await world.open(`<form id=book><input name=id><input name=children><input name=attributes>
-    <button type=button>go</button></form>`, only);
+  const page = await world.open(
+    `<form id=book><input name=id><input name=children><input name=attributes>
+    <button type=button>go</button></form>`,
+    only,
+  );
   assert.deepEqual(await selectors(page, "button", "[name=children]"), ["#book>button", "#book>input:nth-of-type(2)"]);
 });
 
 test("a click in an open shadow tree is seen where it happened", async () => {
-  const page = await world.open(`<x-card id=card></x-card><script>card.attachShadow({ mode: "open" }).innerHTML =
-    "<div><button>in</button></div>";</script>`, only);
+  const page = await world.open(
+    `<x-card id=card></x-card><script>card.attachShadow({ mode: "open" }).innerHTML =
+    "<div><button>in</button></div>";</script>`,
+    only,
+  );
   assert.deepEqual(await selectors(page, "button"), ["#card>div>button"]);
 });
 
@@ -91,8 +139,11 @@ test("the click that the browser makes up for a label's field is not counted twi
 });
 
 test("text has at most 64 characters and none that was typed", async () => {
-  const page = await world.open(`<button>${"word ".repeat(50)}</button><div role=button id=a>say <textarea>typed</textarea></div>
-    <p contenteditable id=b>typed <b>too</b></p><div id=c>around <i data-private>typed</i></div>`, only);
+  const page = await world.open(
+    `<button>${"word ".repeat(50)}</button><div role=button id=a>say <textarea>typed</textarea></div>
+    <p contenteditable id=b>typed <b>too</b></p><div id=c>around <i data-private>typed</i></div>`,
+    only,
+  );
   await selectors(page, "button", "#a", "#b b", "#c");
   const texts = (await said(page)).map(({ properties }) => properties.text);
   assert.equal(texts[0], "word ".repeat(13).slice(0, 64).trim());
@@ -100,16 +151,25 @@ test("text has at most 64 characters and none that was typed", async () => {
 });
 
 test("an element can name an event and its properties", async () => {
-  const page = await world.open(`<div data-track="Plan Chosen" data-track-plan-name="Pro" data-track-seats="3">
-    <button>choose</button></div>`, only);
+  const page = await world.open(
+    `<div data-track="Plan Chosen" data-track-plan-name="Pro" data-track-seats="3">
+    <button>choose</button></div>`,
+    only,
+  );
   await page.click("button");
-  assert.deepEqual((await said(page)).map(({ event }) => event), ["Element Clicked", "Plan Chosen"]);
+  assert.deepEqual(
+    (await said(page)).map(({ event }) => event),
+    ["Element Clicked", "Plan Chosen"],
+  );
   assert.deepEqual((await said(page))[1].properties, { plan_name: "Pro", seats: "3" });
 });
 
 test("clicks that scripts make up, or that the page stops, are told apart", async () => {
-  const page = await world.open(`<button>b</button><script>document.body.addEventListener("click", (event) =>
-    event.stopImmediatePropagation(), true)</script>`, only);
+  const page = await world.open(
+    `<button>b</button><script>document.body.addEventListener("click", (event) =>
+    event.stopImmediatePropagation(), true)</script>`,
+    only,
+  );
   await page.evaluate(() => document.querySelector("button").click());
   assert.deepEqual(await said(page), []);
   await page.click("button");

@@ -39,18 +39,21 @@ test("half a minute after the last sign of life time stops", async () => {
 test("an idle or hidden page sets no timer", async () => {
   const page = await open();
   await page.clock.runFor(60_000);
-  const timers = () => page.evaluate(() => {
-    window.count = 0;
-    const set = window.setTimeout;
-    window.setTimeout = (...given) => (window.count++, set(...given));
-  });
+  const timers = () =>
+    page.evaluate(() => {
+      window.count = 0;
+      const set = window.setTimeout;
+      window.setTimeout = (...given) => (window.count++, set(...given));
+    });
   await timers();
   await page.clock.runFor(600_000);
   assert.equal(await page.evaluate(() => window.count), 0, "idle");
   await page.keyboard.press("Shift");
   assert.equal(await page.evaluate(() => window.count), 1, "a sign of life sets one");
   await show(page, false);
-  await page.evaluate(() => { window.count = 0; });
+  await page.evaluate(() => {
+    window.count = 0;
+  });
   await page.keyboard.press("Shift");
   await page.clock.runFor(600_000);
   assert.equal(await page.evaluate(() => window.count), 0, "hidden");
@@ -80,13 +83,36 @@ test("pointers, keys, wheels and scrolling keep a view engaged", async () => {
   for (const [type, make] of Object.entries(signs)) {
     await page.clock.runFor(25_000);
     // Heard last, after the captures.
-    await page.evaluate((type) => { window.sign = new Promise((done) => addEventListener(type, () => done(), { once: true })); }, type);
+    await page.evaluate((type) => {
+      window.sign = new Promise((done) => addEventListener(type, () => done(), { once: true }));
+    }, type);
     await make();
     await page.evaluate(() => window.sign);
   }
   await page.clock.runFor(25_000);
   await show(page, false);
   assert.deepEqual(await lefts(page), [150_000]);
+});
+
+test("a video that plays keeps a view engaged, one that loops does not", async () => {
+  for (const [more, engaged] of [
+    ["", 50_000],
+    ["loop", 30_000],
+  ]) {
+    const page = await open(`<video src=/clip.webm muted ${more}></video>`);
+    await page.clock.runFor(25_000);
+    // Videos play in the time of the world, not of the page's clock.
+    await page.evaluate(async () => {
+      const video = document.querySelector("video");
+      const played = new Promise((done) => addEventListener("timeupdate", () => done(), { once: true, capture: true }));
+      await video.play();
+      await played;
+      video.pause();
+    });
+    await page.clock.runFor(25_000);
+    await show(page, false);
+    assert.deepEqual(await lefts(page), [engaged]);
+  }
 });
 
 test("leaving for another page tells engaged time and depth once, before the page is gone", async () => {
@@ -112,7 +138,10 @@ test("a route ends its view under the old address, and the next begins at nothin
   await show(page, false);
   assert.deepEqual(await lefts(page), [9_000, 2_000]);
   const ids = (await said(page, "Page Viewed")).map(({ properties }) => properties.view_id);
-  assert.deepEqual((await said(page, "Page Left")).map(({ properties }) => properties.view_id), ids);
+  assert.deepEqual(
+    (await said(page, "Page Left")).map(({ properties }) => properties.view_id),
+    ids,
+  );
 });
 
 const depths = async (page) => (await said(page, "Scroll Depth Reached")).map(({ properties }) => properties.percent);
@@ -140,10 +169,13 @@ test("what was just scrolled to is told when the page is left", async () => {
   world.serve("/next", "<p>", false);
   const page = await world.open(tall, settings);
   await heard(page, "Page Viewed");
-  await page.evaluate(() => new Promise((done) => {
-    addEventListener("scroll", done, { once: true });
-    scrollTo(0, 3000);
-  }));
+  await page.evaluate(
+    () =>
+      new Promise((done) => {
+        addEventListener("scroll", done, { once: true });
+        scrollTo(0, 3000);
+      }),
+  );
   await page.goto(`${world.origin}/next`);
   assert.deepEqual(await depths(page), [25, 50]);
   assert.equal((await said(page, "Page Left"))[0].properties.max_scroll_percent, 60);
@@ -158,11 +190,17 @@ test("a page shorter than the window counts as seen to its end once the visitor 
 });
 
 test("scrolling inside of the page is not scrolling the page", async () => {
-  const page = await world.open(`<div id=box style="height:100px;overflow:auto"><div style="height:1000px"></div></div>`, settings);
+  const page = await world.open(
+    `<div id=box style="height:100px;overflow:auto"><div style="height:1000px"></div></div>`,
+    settings,
+  );
   await heard(page, "Page Viewed");
-  await page.evaluate(() => new Promise((done) => {
-    box.addEventListener("scroll", () => setTimeout(done, 300));
-    box.scrollTop = 500;
-  }));
+  await page.evaluate(
+    () =>
+      new Promise((done) => {
+        box.addEventListener("scroll", () => setTimeout(done, 300));
+        box.scrollTop = 500;
+      }),
+  );
   assert.deepEqual(await depths(page), []);
 });

@@ -26,13 +26,30 @@ const HOST = `
   window.begin = (settings) => (window.end = startCaptures(host(settings)));
   window.trackPlayer = (player) => trackPlayer(host({}), player);`;
 
-const bundle = async () => (await build({
-  stdin: { contents: HOST, resolveDir: `${here}/../../src/auto`, loader: "ts" },
-  bundle: true, minify: true, format: "iife", target: "es2020", mangleProps: /_$/, write: false, logLevel: "error",
-})).outputFiles[0].text;
+const bundle = async () =>
+  (
+    await build({
+      stdin: { contents: HOST, resolveDir: `${here}/../../src/auto`, loader: "ts" },
+      bundle: true,
+      minify: true,
+      format: "iife",
+      target: "es2020",
+      mangleProps: /_$/,
+      write: false,
+      logLevel: "error",
+    })
+  ).outputFiles[0].text;
 
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
 
 /** What all tests of a file share; every `open` is a visitor of its own. */
 export const site = () => {
@@ -43,8 +60,11 @@ export const site = () => {
     /** Serves `body` at `path`, with captures as in `settings`; `false` serves it without. */
     serve(path, body, settings = {}, head = "") {
       const begin = settings && `<script>begin(${JSON.stringify(settings)})</script>`;
-      pages.set(path, `<!doctype html><meta name=viewport content="width=device-width"><title>${path}</title>${head}` +
-        `<script src=/auto.js></script>${begin || ""}<body>${body}`);
+      pages.set(
+        path,
+        `<!doctype html><meta name=viewport content="width=device-width"><title>${path}</title>${head}` +
+          `<script src=/auto.js></script>${begin || ""}<body>${body}`,
+      );
     },
     /** A new visitor at `path`. `prepare` runs in each of its pages before anything else. */
     async visit(path, { prepare, clock, referer } = {}) {
@@ -76,8 +96,12 @@ export const site = () => {
         // Without ranges a browser cannot seek.
         const [from, to] = /(\d+)-(\d*)/.exec(headers.range ?? "0-").slice(1);
         const end = +to || clip.length - 1;
-        answer.writeHead(206, { "content-type": "video/webm", "accept-ranges": "bytes",
-          "content-range": `bytes ${from}-${end}/${clip.length}`, "content-length": end - from + 1 });
+        answer.writeHead(206, {
+          "content-type": "video/webm",
+          "accept-ranges": "bytes",
+          "content-range": `bytes ${from}-${end}/${clip.length}`,
+          "content-length": end - from + 1,
+        });
         return answer.end(clip.subarray(+from, end + 1));
       }
       answer.writeHead(pages.has(pathname) ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
@@ -85,8 +109,11 @@ export const site = () => {
     }).listen(0, "127.0.0.1");
     await new Promise((ready) => server.once("listening", ready));
     self.origin = `http://127.0.0.1:${server.address().port}`;
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS,
-      ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ARGS,
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
   });
   after(async () => {
     await browser.close();
@@ -98,29 +125,40 @@ export const site = () => {
 
 /** Everything that was said in this tab, oldest first; of one event if it is named. */
 export const said = async (page, event) => {
-  const lines = await page.evaluate(() => (sessionStorage.said ?? "").split("\n").filter(Boolean).map((line) => JSON.parse(line)));
+  const lines = await page.evaluate(() =>
+    (sessionStorage.said ?? "")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  );
   return event ? lines.filter((line) => line.event === event) : lines;
 };
 
 /** The properties of an event each time it was said, once it was said at least `count` times. */
 export const heard = async (page, event, count = 1) => {
-  await page.waitForFunction(([event, count]) =>
-    (sessionStorage.said ?? "").split(`{"event":"${event}"`).length > count, [event, count]);
+  await page.waitForFunction(
+    ([event, count]) => (sessionStorage.said ?? "").split(`{"event":"${event}"`).length > count,
+    [event, count],
+  );
   return (await said(page, event)).map(({ properties }) => properties);
 };
 
 /** Lets what was begun come to its end: two frames and what they set off. */
 export const settle = (page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))));
+  page.evaluate(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))),
+  );
 
 /**
  * Tells the captures that the page is hidden or shown. A headless browser never hides a page that stays, so the
  * listeners are called with what such an event looks like. Needs `recordListeners` as `prepare`.
  */
-export const show = (page, isShown) => page.evaluate((isShown) => {
-  Object.defineProperty(document, "hidden", { value: !isShown, configurable: true });
-  for (const listener of listeners.visibilitychange) listener({ type: "visibilitychange", isTrusted: true, target: document });
-}, isShown);
+export const show = (page, isShown) =>
+  page.evaluate((isShown) => {
+    Object.defineProperty(document, "hidden", { value: !isShown, configurable: true });
+    for (const listener of listeners.visibilitychange)
+      listener({ type: "visibilitychange", isTrusted: true, target: document });
+  }, isShown);
 
 /** Keeps what is listened to, by type, in `listeners`; what `addEventListener` does stays the same. */
 export const recordListeners = () => {

@@ -7,9 +7,18 @@ for (const [name, contents] of [
   ["first part", 'import { startCaptures } from "./index.ts"; globalThis.start = startCaptures;'],
   ["second part", 'import { more } from "./more.ts"; globalThis.more = more;'],
 ]) {
-  const { outputFiles: [{ contents: bytes }], metafile } = await build({
+  const {
+    outputFiles: [{ contents: bytes }],
+    metafile,
+  } = await build({
     stdin: { contents, resolveDir, loader: "ts" },
-    bundle: true, minify: true, format: "iife", target: "es2020", mangleProps: /_$/, write: false, metafile: true,
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2020",
+    mangleProps: /_$/,
+    write: false,
+    metafile: true,
   });
   const [{ inputs }] = Object.values(metafile.outputs);
   for (const [path, { bytesInOutput }] of Object.entries(inputs)) {

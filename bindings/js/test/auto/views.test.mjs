@@ -4,18 +4,34 @@ import test from "node:test";
 import { heard, recordListeners, said, settle, show, site } from "./site.mjs";
 
 const world = site();
-const only = (...names) => ({ clicks: false, scroll: false, engagement: false, forms: false, links: false, shares: false,
-  video: false, ...Object.fromEntries(names.map((name) => [name, true])) });
+const only = (...names) => ({
+  clicks: false,
+  scroll: false,
+  engagement: false,
+  forms: false,
+  links: false,
+  shares: false,
+  video: false,
+  ...Object.fromEntries(names.map((name) => [name, true])),
+});
 const path = ({ path }) => path;
 
 test("a page is viewed once, with where it is and where the visitor came from", async () => {
-  const page = await world.open("<p>", only(), { path: "/shop", referer: "http://news.example/a?token=s3cret&utm_source=n#x" });
+  const page = await world.open("<p>", only(), {
+    path: "/shop",
+    referer: "http://news.example/a?token=s3cret&utm_source=n#x",
+  });
   const [view, ...more] = await heard(page, "Page Viewed");
   assert.deepEqual(more, []);
   const { view_id, ...rest } = view;
   assert.match(view_id, /^\w{6,}$/);
-  assert.deepEqual(rest, { url: `${world.origin}/shop`, path: "/shop", search: "", title: "/shop",
-    referrer: rest.referrer });
+  assert.deepEqual(rest, {
+    url: `${world.origin}/shop`,
+    path: "/shop",
+    search: "",
+    title: "/shop",
+    referrer: rest.referrer,
+  });
   assert.match(rest.referrer, /^http:\/\/news\.example\/(a\?utm_source=n)?$/);
 });
 
@@ -30,8 +46,11 @@ test("the context names the page before the view is sent and for all that follow
 });
 
 test("of a query only campaigns, click ids and wanted names are told, and no fragment", async () => {
-  const page = await world.open("<p>", { ...only(), query: ["q"] },
-    { path: "/?utm_source=mail&email=a@b.c&gclid=g1&q=shoes&session=1&fbclid=f1#access_token=t" });
+  const page = await world.open(
+    "<p>",
+    { ...only(), query: ["q"] },
+    { path: "/?utm_source=mail&email=a@b.c&gclid=g1&q=shoes&session=1&fbclid=f1#access_token=t" },
+  );
   const [{ url, search }] = await heard(page, "Page Viewed");
   assert.equal(search, "?utm_source=mail&gclid=g1&q=shoes&fbclid=f1");
   assert.equal(url, `${world.origin}/${search}`);
@@ -41,16 +60,32 @@ test("of a query only campaigns, click ids and wanted names are told, and no fra
 });
 
 test("each known click id and no other parameter of its kind is kept", async () => {
-  const ids = ["gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id", "yclid",
-    "epik", "sc_click_id", "rdt_cid"];
-  const page = await world.open("<p>", only(), { path: `/?${[...ids, "userid", "sid", "clidx", "id"].map((id) => `${id}=1`).join("&")}` });
+  const ids = [
+    "gclid",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "fbclid",
+    "msclkid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "yclid",
+    "epik",
+    "sc_click_id",
+    "rdt_cid",
+  ];
+  const page = await world.open("<p>", only(), {
+    path: `/?${[...ids, "userid", "sid", "clidx", "id"].map((id) => `${id}=1`).join("&")}`,
+  });
   const [{ search }] = await heard(page, "Page Viewed");
   assert.equal(search, `?${ids.map((id) => `${id}=1`).join("&")}`);
 });
 
 test("a campaign stays with the visit's later views, and a click id says which network", async () => {
-  const page = await world.open("<p>",  only(),
-    { path: "/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=o&utm_id=i&gclid=g" });
+  const page = await world.open("<p>", only(), {
+    path: "/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=o&utm_id=i&gclid=g",
+  });
   await heard(page, "Page Viewed");
   await page.evaluate(() => history.pushState(0, "", "/later"));
   await heard(page, "Page Viewed", 2);
@@ -69,7 +104,9 @@ test("a route is a view with an id of its own, its settled title, and the route 
   await heard(page, "Page Viewed");
   await page.evaluate(() => {
     history.pushState(0, "", "/a");
-    setTimeout(() => { document.title = "A"; }, 20);
+    setTimeout(() => {
+      document.title = "A";
+    }, 20);
   });
   await heard(page, "Page Viewed", 2);
   await page.evaluate(() => history.replaceState(0, "", "/b"));
@@ -78,7 +115,10 @@ test("a route is a view with an id of its own, its settled title, and the route 
   const views = await heard(page, "Page Viewed", 4);
   assert.deepEqual(views.map(path), ["/", "/a", "/b", "/"]);
   assert.equal(views[1].title, "A");
-  assert.deepEqual(views.slice(1).map(({ referrer }) => new URL(referrer).pathname), ["/", "/a", "/b"]);
+  assert.deepEqual(
+    views.slice(1).map(({ referrer }) => new URL(referrer).pathname),
+    ["/", "/a", "/b"],
+  );
   assert.equal(new Set(views.map(({ view_id }) => view_id)).size, 4);
 });
 
@@ -109,9 +149,13 @@ test("a route that leads on at once was not viewed", async () => {
 test("fragments are routes only if asked for, and never with parameters", async () => {
   const page = await world.open("<p>", { ...only(), hash: true }, { path: "/#/one?token=x" });
   await heard(page, "Page Viewed");
-  await page.evaluate(() => { location.hash = "#/two"; });
+  await page.evaluate(() => {
+    location.hash = "#/two";
+  });
   await heard(page, "Page Viewed", 2);
-  await page.evaluate(() => { location.hash = "#access_token=secret"; });
+  await page.evaluate(() => {
+    location.hash = "#access_token=secret";
+  });
   const views = await heard(page, "Page Viewed", 3);
   assert.deepEqual(views.map(path), ["/#/one", "/#/two", "/#access_token"]);
 });
@@ -121,27 +165,37 @@ test("who leaves before the title has settled was here all the same", async () =
   const page = await world.open("<p>", only("engagement"), { clock: true });
   assert.deepEqual(await said(page), []);
   await page.goto(`${world.origin}/second`);
-  assert.deepEqual((await said(page)).map(({ event }) => event), ["Page Viewed", "Page Left"]);
+  assert.deepEqual(
+    (await said(page)).map(({ event }) => event),
+    ["Page Viewed", "Page Left"],
+  );
 });
 
 test("a page that comes back from the browser's cache is a new view of the same page", async () => {
   world.serve("/away", "<p>", false);
   const page = await world.open("<p>", only("engagement"), { referer: "http://news.example/" });
   const [first] = await heard(page, "Page Viewed");
-  await page.evaluate(() => { window.isSame = true; });
+  await page.evaluate(() => {
+    window.isSame = true;
+  });
   await page.goto(`${world.origin}/away`);
   await page.goBack({ waitUntil: "commit" });
   assert.ok(await page.evaluate(() => window.isSame), "the page was kept");
   const [, second] = await heard(page, "Page Viewed", 2);
   assert.notEqual(second.view_id, first.view_id);
   assert.deepEqual({ ...second, view_id: 0 }, { ...first, view_id: 0 });
-  assert.deepEqual((await said(page)).map(({ event }) => event), ["Page Viewed", "Page Left", "Page Viewed"]);
+  assert.deepEqual(
+    (await said(page)).map(({ event }) => event),
+    ["Page Viewed", "Page Left", "Page Viewed"],
+  );
 });
 
 test("a page that is rendered ahead is viewed when it is shown", async () => {
   // The state is made up: a browser under automation does not render ahead.
-  const page = await world.open("<p>", only(), { prepare: `(${recordListeners})();
-    Object.defineProperty(document, "prerendering", { value: true });` });
+  const page = await world.open("<p>", only(), {
+    prepare: `(${recordListeners})();
+    Object.defineProperty(document, "prerendering", { value: true });`,
+  });
   await settle(page);
   await page.evaluate(() => history.pushState(0, "", "/ahead"));
   assert.deepEqual(await page.evaluate(() => Object.keys(listeners)), ["prerenderingchange"]);
@@ -153,7 +207,10 @@ test("without page views the context still names the page", async () => {
   const page = await world.open("<button>b</button>", { ...only("clicks"), pages: false }, { path: "/quiet" });
   await page.click("button");
   const all = await said(page);
-  assert.deepEqual(all.map(({ event }) => event), ["Element Clicked"]);
+  assert.deepEqual(
+    all.map(({ event }) => event),
+    ["Element Clicked"],
+  );
   assert.equal(all[0].context.page.path, "/quiet");
 });
 
@@ -162,6 +219,9 @@ test("a view that is hidden and shown again stays the same view", async () => {
   const [{ view_id }] = await heard(page, "Page Viewed");
   for (const isShown of [false, true, false]) await show(page, isShown);
   const lefts = await heard(page, "Page Left", 2);
-  assert.deepEqual(lefts.map((left) => left.view_id), [view_id, view_id]);
+  assert.deepEqual(
+    lefts.map((left) => left.view_id),
+    [view_id, view_id],
+  );
   assert.equal((await said(page, "Page Viewed")).length, 1);
 });
