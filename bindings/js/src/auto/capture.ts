@@ -30,7 +30,7 @@ export type Start = (site: Site, on: On, guard: Guard, patch: Patch) => void;
 /** What captures tell each other, beside what the browser tells them. An enum, because its values are inlined. */
 export const enum Moment {
   /** A view begins; the one before has left. */
-  Begins = "seen",
+  Begins = "page",
   /** The page is hidden or left, or the view ends: the last moment to say something of it. May come several times. */
   Leaves = "hide",
 }
