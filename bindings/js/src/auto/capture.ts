@@ -1,6 +1,6 @@
 import type { Host, View } from "./host.js";
 
-/** What all captures of a page share. */
+/** What all captures of a page share. Its members keep their names in builds: the two parts are built apart. */
 export interface Site {
   readonly host: Host;
   /** Ends with the captures. */

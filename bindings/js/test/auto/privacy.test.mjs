@@ -81,10 +81,12 @@ test("what is typed, private or in an address is in no event, wherever it is typ
 test("a click in something private tells only that, and nothing of what is wholly private", async () => {
   const page = await world.open(
     `<section id=bank data-private><div data-private><button id=in>b</button></div></section>
-    <section data-private=all><button id=none>b</button></section><input type=password id=p>`,
+    <section data-private=all><button id=none>b</button></section><input type=password id=p>
+    <input id=card autocomplete="billing cc-number"><input id=code autocomplete=one-time-code>
+    <input id=shown autocomplete=current-password>`,
     { ...off, clicks: true },
   );
-  for (const selector of ["#in", "#none", "#p"]) await page.click(selector);
+  for (const selector of ["#in", "#none", "#p", "#card", "#code", "#shown"]) await page.click(selector);
   await settle(page);
   assert.deepEqual(
     (await said(page)).map(({ properties }) => properties),

@@ -26,6 +26,13 @@ const HOST = `
   window.begin = (settings) => (window.end = startCaptures(host(settings)));
   window.trackPlayer = (player) => trackPlayer(host({}), player);`;
 
+/**
+ * The clip is what this makes, with ffmpeg 5.1: 4 s of moving patterns, VP8, small and with a key frame each second.
+ *   ffmpeg -f lavfi -i testsrc2=size=160x90:rate=10:duration=4 -c:v libvpx -b:v 30k -g 10 -deadline good -cpu-used 0 -an
+ *     -fflags +bitexact -flags +bitexact -map_metadata -1 clip.webm
+ */
+const CLIP = `${here}/clip.webm`;
+
 const bundle = async () =>
   (
     await build({
@@ -88,7 +95,7 @@ export const site = () => {
   };
   before(async () => {
     script = await bundle();
-    const clip = readFileSync(`${here}/clip.webm`);
+    const clip = readFileSync(CLIP);
     server = createServer(({ url, headers }, answer) => {
       const { pathname } = new URL(url, "http://site");
       if (pathname === "/auto.js") return answer.setHeader("content-type", "text/javascript").end(script);
