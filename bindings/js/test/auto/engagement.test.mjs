@@ -36,14 +36,20 @@ test("half a minute after the last sign of life time stops", async () => {
   assert.deepEqual(await lefts(page), [35_000]);
 });
 
-test("an idle or hidden page sets no timer", async () => {
+test("an idle or hidden page sets no timer and has none left", async () => {
   const page = await open();
   await page.clock.runFor(60_000);
   const timers = () =>
     page.evaluate(() => {
       window.count = 0;
       const set = window.setTimeout;
-      window.setTimeout = (...given) => (window.count++, set(...given));
+      window.setTimeout = (work, wait) => {
+        window.count++;
+        return set(() => {
+          window.count++;
+          work();
+        }, wait);
+      };
     });
   await timers();
   await page.clock.runFor(600_000);

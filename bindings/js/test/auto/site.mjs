@@ -28,8 +28,8 @@ const HOST = `
 
 /**
  * The clip is what this makes, with ffmpeg 5.1: 4 s of moving patterns, VP8, small and with a key frame each second.
- *   ffmpeg -f lavfi -i testsrc2=size=160x90:rate=10:duration=4 -c:v libvpx -b:v 30k -g 10 -deadline good -cpu-used 0 -an
- *     -fflags +bitexact -flags +bitexact -map_metadata -1 clip.webm
+ *   ffmpeg -f lavfi -i testsrc2=size=160x90:rate=10:duration=4 -c:v libvpx -b:v 30k -g 10 -deadline good -cpu-used 0
+ *     -an -fflags +bitexact -flags +bitexact -map_metadata -1 clip.webm
  */
 const CLIP = `${here}/clip.webm`;
 
