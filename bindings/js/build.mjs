@@ -59,6 +59,7 @@ function shell() {
   };
   const entry = (name) => join(here, "src", name);
   esbuild.buildSync({ ...common, entryPoints: [entry("tag.ts")], outfile: join(dist, "tag.js"), format: "iife" });
+  esbuild.buildSync({ ...common, entryPoints: [entry("auto/more.ts")], outfile: join(dist, "more.js"), format: "esm" });
   esbuild.buildSync({ ...common, entryPoints: [entry("stub.ts")], outfile: join(dist, "stub.js"), format: "iife",
     target: "es2015" });
   const modules = ["index.ts", "react.tsx", "next.ts"].map(entry).filter(existsSync);
@@ -80,7 +81,7 @@ function finish() {
     files[name] = { sha384: sha384(bytes), type: types[name.split(".").pop()] };
   }
   writeFileSync(join(dist, "manifest.json"), `${JSON.stringify({ version, files }, null, 1)}\n`);
-  for (const name of ["stub.js", "tag.js", "core.wasm", "core.js"]) {
+  for (const name of ["stub.js", "tag.js", "more.js", "core.wasm", "core.js"]) {
     const size = (end) => readFileSync(join(dist, name + end)).length;
     console.log(`${name.padEnd(10)} ${size("")} bytes, ${size(".gz")} gzip -9, ${size(".br")} brotli -11`);
   }

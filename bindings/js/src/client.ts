@@ -1,3 +1,4 @@
+import type { Host } from "./auto/host.js";
 import { startCaptures } from "./auto/index.js";
 import { type Call, isEvent, json, mono, named, rawBatch, uuid } from "./calls.js";
 import { listen, signals } from "./consent.js";
@@ -36,8 +37,10 @@ export interface PageClient extends Client {
   earlier_(ms: number, place: readonly [url: string, referrer: string, title: string], run: () => void): void;
 }
 
-/** A page's client. `core` gives a new core each time; `url` is where batches go. */
-export const makeClient = (settings: Settings, api: string, core: () => Promise<Core>): PageClient => {
+/** A page's client. `core` gives a new core each time; `url` is where batches go; `more` loads the later captures. */
+export const makeClient = (
+  settings: Settings, api: string, core: () => Promise<Core>, more: NonNullable<Host["more"]>,
+): PageClient => {
   const { key, identity = "cookie" } = settings;
   const stores = identity !== "none";
   const name = `sillage:${key}`;
@@ -314,6 +317,7 @@ export const makeClient = (settings: Settings, api: string, core: () => Promise<
         track: client.track,
         page: (properties) => client.page(undefined, undefined, properties),
         setContext,
+        more,
         settings: wanted === true ? {} : wanted,
       });
     },

@@ -35,7 +35,8 @@ export const init = (settings: Settings): Client => {
   if (!client) {
     const fallback = async () => ((await import("./core.js" as string)) as { open: () => Exports }).open();
     const source = { wasm: new URL("./core.wasm", import.meta.url), integrity: CORE_INTEGRITY, fallback };
-    client = makeClient(settings, settings.api ?? location.origin, () => load(source));
+    client = makeClient(settings, settings.api ?? location.origin, () => load(source),
+      async () => (await import("./auto/more.js")).more);
     clients.set(settings.key, client);
   }
   return client;

@@ -51,7 +51,8 @@ const init = (settings: Settings) => {
     integrity: CORE_INTEGRITY,
     fallback: async () => ((await import(`${core}core.js`)) as { open(): Exports }).open(),
   };
-  client = makeClient({ auto: true, ...settings }, (settings.api ?? home).replace(/\/$/, ""), () => load(source));
+  client = makeClient({ auto: true, ...settings }, (settings.api ?? home).replace(/\/$/, ""), () => load(source),
+    async () => ((await import(`${core}more.js`)) as typeof import("./auto/more.js")).more);
   Object.assign(api, client);
   for (const early of waiting.splice(0)) early();
 };
