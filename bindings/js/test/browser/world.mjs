@@ -161,14 +161,6 @@ export class World {
       this.requests.push(record);
     }
     if (fate === "down") return response.destroy();
-    if (process.env.DIST && request.method === "GET" && fate === "pass") {
-      const name = path.split("/").at(-1);
-      try {
-        const file = readFileSync(join(root, "dist", name));
-        const type = name.endsWith("wasm") ? "application/wasm" : "text/javascript";
-        return response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" }).end(file);
-      } catch {}
-    }
     if (fate === "hang") return undefined;
     if (typeof fate === "number") return response.writeHead(fate, { "access-control-allow-origin": "*" }).end();
     const asked = http.request({ port: this.collector.port, host: "127.0.0.1", method: request.method, path: request.url,
