@@ -23,7 +23,8 @@ for (const rival of RIVALS) bundles.set(rival.name, await bundle(rival));
 if (options.only.has("sizes")) {
   result.sizes = weighOurs(files);
   for (const rival of RIVALS) {
-    result.sizes.push({ name: `${rival.package} ${await version(rival)}: ${rival.name}`, ...weigh(bundles.get(rival.name)) });
+    const name = `${rival.package} ${await version(rival)}: ${rival.name}`;
+    result.sizes.push({ name, ...weigh(bundles.get(rival.name)) });
   }
   result.sizes.sort((a, b) => a.gzip - b.gzip);
   print("Bytes", result.sizes, ["raw", "gzip", "brotli"], 0);
@@ -97,7 +98,8 @@ function serveSubjects(sink) {
 
 function print(title, rows, columns, digits) {
   const named = columns.map((column) => (Array.isArray(column) ? column : [column, column]));
-  console.log(`\n### ${title}\n\n| | ${named.map(([, label]) => label).join(" | ")} |\n|---|${"---:|".repeat(named.length)}`);
+  console.log(`\n### ${title}\n\n| | ${named.map(([, label]) => label).join(" | ")} |`);
+  console.log(`|---|${"---:|".repeat(named.length)}`);
   for (const row of rows) {
     const cells = named.map(([field]) => shown(row[field], digits));
     console.log(`| ${row.name} | ${cells.join(" | ")} |`);

@@ -109,7 +109,8 @@ export const RIVALS = [
     sizesOnly: true,
     entry: `
       import Plausible from "plausible-tracker";
-      const plausible = Plausible({ domain: "shop.example", apiHost: location.origin + "/plausible", trackLocalhost: true });
+      const apiHost = location.origin + "/plausible";
+      const plausible = Plausible({ domain: "shop.example", apiHost, trackLocalhost: true });
       plausible.trackPageview();
       window.rivalTrack = (props) => plausible.trackEvent("Product Viewed", { props });`,
   },
