@@ -65,7 +65,8 @@ export class Page {
   }
 
   api() {
-    const global = (key) => permissions.access_globals?.keys.find((entry) => entry.key === key);
+    const globals = permissions.access_globals?.keys ?? [];
+    const mayUse = (key) => globals.some((entry) => entry.key === key && entry.read && entry.write);
     const readable = permissions.access_consent?.consentTypes.filter(({ read }) => read) ?? [];
     const consent = (type) => allow(readable.some(({ consentType }) => consentType === type), `consent ${type}`);
     return {
@@ -82,7 +83,7 @@ export class Page {
         return structuredClone(this.layer[key]);
       },
       createArgumentsQueue: (name, arrayName) => {
-        for (const key of [name, arrayName]) allow(global(key)?.read && global(key)?.write, `global ${key}`);
+        for (const key of [name, arrayName]) allow(mayUse(key), `global ${key}`);
         const page = this.window;
         page[name] ??= function () {
           page[name].q.push(arguments);
