@@ -45,7 +45,8 @@ const allow = (isAllowed, what) => {
 
 /** Names of the browser and of the language that the sandbox does not have. */
 const HIDDEN = ["window", "document", "globalThis", "self", "navigator", "console", "fetch", "setTimeout", "Object",
-  "Array", "String", "Number", "Boolean", "JSON", "Math", "Date", "Promise", "Map", "Set", "Symbol", "Function", "process"];
+  "Array", "String", "Number", "Boolean", "JSON", "Math", "Date", "Promise", "Map", "Set", "Symbol", "Function",
+  "process"];
 
 /** Runs code as the sandbox would, with `require` and what else is given. */
 export const execute = (code, given) => {
