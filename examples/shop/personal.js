@@ -1,7 +1,10 @@
-import { giveFreeShipping, onCart, pieces } from "./cart.js";
+import { cartId, giveFreeShipping, onCart, pieces, subtotal } from "./cart.js";
 import { fill, find, html } from "./dom.js";
 import { sea } from "./pictures.js";
-import { loaded } from "./tracking.js";
+import { loaded, track } from "./tracking.js";
+
+/** A little more than the minute after which a cart counts as left. */
+const CART_WAITS_MS = 63_000;
 
 let mine = new Set();
 
@@ -76,12 +79,28 @@ export function hero() {
 export async function startPersonal() {
   draw();
   onCart(draw);
+  sayWhenTheCartHasWaited();
   const client = await loaded;
   client?.onSegmentsChanged((segments) => {
     mine = new Set(segments);
     if (mine.has("cart-abandoner")) giveFreeShipping();
     draw();
   });
+}
+
+/**
+ * Segments come with answers, and the page of somebody who does nothing has nothing to send. That a cart has waited for
+ * a minute is worth saying; the answer to it brings what the collector has found out by itself meanwhile.
+ */
+function sayWhenTheCartHasWaited() {
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    if (pieces() === 0) return;
+    timer = setTimeout(() => track("Cart Waited", { cart_id: cartId(), value: subtotal() }), CART_WAITS_MS);
+  };
+  onCart(wait);
+  wait();
 }
 
 function draw() {

@@ -1,10 +1,12 @@
-/* Calls queue here until the tag has loaded. In a page of your own these lines may stand in the page itself; here they
-   are a file so that the shop runs under a policy that forbids inline scripts. */
+/* Calls queue here until the tag has loaded, each with its moment and its place, since pages move on. In a page of your
+   own these lines may stand in the page itself; here they are a file so that the shop runs under a policy that forbids
+   inline scripts. */
 (function (page, settings) {
   page.sillage =
     page.sillage ||
     function () {
-      (page.sillage.q = page.sillage.q || []).push(arguments);
+      var place = [location.href, document.referrer, document.title];
+      (page.sillage.q = page.sillage.q || []).push([arguments, Date.now()].concat(place));
     };
   if (!settings) return;
   var tag = document.createElement("script");
