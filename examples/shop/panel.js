@@ -17,6 +17,7 @@ const SEGMENTS = [
 ];
 
 const LEDGER_EVERY_MS = 1000;
+const SILENCE_MS = 1500;
 const OPEN = "shop.panel";
 
 /** A segment that the demo does not know of is shown as well: somebody has changed the rules. */
@@ -43,9 +44,10 @@ export async function startPanel() {
   fold(panel);
   drawTimeline();
   drawSegments([], "Waiting for the tag …");
-  let told = 0;
+  const told = { events: 0, at: 0 };
   onCall((method, name, properties) => {
-    if (method !== "reset" && method !== "consent") told += 1;
+    if (method !== "reset" && method !== "consent") told.events += 1;
+    told.at = performance.now();
     note(method === "track" ? "event" : "call", method === "track" ? name : method, detail(method, name, properties));
   });
   watchBatches();
@@ -55,7 +57,7 @@ export async function startPanel() {
   startSegments(client);
   find("#send").addEventListener("click", () => client.flush());
   find("#forget").addEventListener("click", reset);
-  follow(client, () => told);
+  follow(client, told);
 }
 
 function fold(panel) {
@@ -111,17 +113,18 @@ function drawSegments(segments, otherwise) {
 
 /** The ledger once a second while somebody can see it. */
 function follow(client, told) {
-  let created;
-  let toldBefore = 0;
+  let before;
   const look = async () => {
     if (document.hidden) return;
     const ledger = await client.ledger();
-    const own = told();
-    // What the tag created beyond what the shop asked for, it captured by itself.
-    const captured = created === undefined ? 0 : ledger.created - created - (own - toldBefore);
-    if (captured > 0) note("auto", captured === 1 ? "1 event" : `${captured} events`, "captured by the tag itself");
-    // A call may be counted in the next reading only: what is negative now is made up for then.
-    if (created === undefined || captured >= 0) [created, toldBefore] = [ledger.created, own];
+    // What the tag created beyond what the shop asked for, it captured by itself. A call is counted a little later, so
+    // the two are compared only when the shop has been silent for a while.
+    if (performance.now() - told.at > SILENCE_MS) {
+      const own = ledger.created - told.events;
+      const captured = own - (before ?? own);
+      if (captured > 0) note("auto", captured === 1 ? "1 event" : `${captured} events`, "captured by the tag itself");
+      before = own;
+    }
     fill(find("#equation"), equation(ledger));
     find("#device").textContent = client.anonymousId() || "none: nothing may be stored";
   };
