@@ -17,7 +17,7 @@ tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
 tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
     sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
 
-.PHONY: run test lint pure build tag bench size devices mutants fuzz help
+.PHONY: run test lint pure build tag bench rivals size devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -55,6 +55,10 @@ lint: ## format, clippy and docs, all without warnings
 bench: build ## events per second beside bare servers, in one run
 	cargo build --release --locked -p sillage-bench
 	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)
+
+rivals: ## what other web trackers weigh and cost a page, beside ours as it was built last
+	npm ci --prefix tests/web/rivals --ignore-scripts --no-audit --no-fund --silent
+	npm run --prefix tests/web/rivals --silent measure
 
 size: ## what the SDK's core weighs, alone in a library
 	cd tests/size && cargo build --release --locked

@@ -64,7 +64,7 @@ function shell() {
     target: "es2015" });
   const modules = ["index.ts", "react.tsx", "next.ts"].map(entry).filter(existsSync);
   esbuild.buildSync({ ...common, entryPoints: modules, outdir: dist, format: "esm", splitting: true, minify: false,
-    external: ["react", "./core.js"] });
+    external: ["react"] });
   tool("tsc", "-p", here, "--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--rootDir", entry(""), "--outDir",
     join(dist, "types"));
 }

@@ -33,7 +33,9 @@ export const init = (settings: Settings): Client => {
   if (typeof document === "undefined") return silent;
   let client = clients.get(settings.key);
   if (!client) {
-    const fallback = async () => ((await import("./core.js" as string)) as { open: () => Exports }).open();
+    // An address, since a name would be taken for the source of that name when this is bundled.
+    const plain = new URL("./core.js", import.meta.url).href;
+    const fallback = async () => ((await import(/* @vite-ignore */ plain)) as { open: () => Exports }).open();
     const source = { wasm: new URL("./core.wasm", import.meta.url), integrity: CORE_INTEGRITY, fallback };
     client = makeClient(settings, settings.api ?? location.origin, () => load(source),
       async () => (await import("./auto/more.js")).more);
