@@ -1,11 +1,12 @@
 //! What an answer means. Only a collector's own word ends anything; whatever else comes back from a
 //! network (a captive portal's page, a proxy's error, half an answer) leaves the events where they are.
 use crate::input::Outcome;
-use crate::json::{Malformed, Reader};
+use crate::json::{Reader, count, text, whole};
 use crate::limits::{
     HOLD_FOREIGN_MS, HOLD_MS, REPLY_BYTES_MAX, RETRY_AFTER_MAX_MS, RETRY_AFTER_MIN_MS,
 };
 use crate::notice::DropReason;
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,8 +46,7 @@ pub(crate) fn judge(outcome: &Outcome<'_>, batch_id: &str, events: usize) -> Ver
     };
     let after_ms = wait(retry_after);
     let answer = if body.len() <= REPLY_BYTES_MAX { Answer::read(body) } else { None };
-    let media = content_type.split(';').next().unwrap_or_default().trim_ascii();
-    let is = |name: &str| media.eq_ignore_ascii_case(name);
+    let is = |name| is_media(content_type, name);
     let problem = answer.as_ref().is_some_and(|a| a.is_problem) && is("application/problem+json");
     match status {
         200 if is("application/json") => {
@@ -82,7 +82,7 @@ fn settled(answer: Option<Answer>, batch_id: &str, events: usize) -> Option<Verd
         segments,
         ..
     } = answer?;
-    let judged = accepted.checked_add(duplicates)?.checked_add(rejected.len() as u64)?;
+    let judged = accepted + duplicates + rejected.len() as u64;
     // A collector lists them in order, each once.
     let ordered = rejected.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
     let inside = rejected.last().is_none_or(|(index, _)| *index < events);
@@ -90,10 +90,18 @@ fn settled(answer: Option<Answer>, batch_id: &str, events: usize) -> Option<Verd
     ours.then_some(Verdict::Settled(Settled { rejected, received_at, segments }))
 }
 
+/// Whether a `Content-Type` is of this media type, whatever its parameters.
+fn is_media(content_type: &str, name: &str) -> bool {
+    let content_type = content_type.as_bytes().trim_ascii_start();
+    let Some((media, rest)) = content_type.split_at_checked(name.len()) else { return false };
+    let whole = matches!(rest.trim_ascii_start().first(), None | Some(b';'));
+    media.eq_ignore_ascii_case(name.as_bytes()) && whole
+}
+
 /// Whole seconds, bounded: a collector that asks for years would lose a device.
 fn wait(retry_after: &str) -> Option<u64> {
-    let seconds: u64 = retry_after.trim_ascii().parse().ok()?;
-    Some(seconds.saturating_mul(1_000).clamp(RETRY_AFTER_MIN_MS, RETRY_AFTER_MAX_MS))
+    let seconds = count(retry_after.as_bytes().trim_ascii())?;
+    Some((seconds * 1_000).clamp(RETRY_AFTER_MIN_MS, RETRY_AFTER_MAX_MS))
 }
 
 /// What our answers and our problem documents say.
@@ -112,56 +120,71 @@ struct Answer {
 impl Answer {
     fn read(body: &[u8]) -> Option<Self> {
         let mut answer = Self::default();
-        let mut reader = Reader::new(core::str::from_utf8(body).ok()?);
-        reader
-            .object(|key, value| {
-                match key {
-                    "success" => answer.success = value.value()? == "true",
-                    "type" => {
-                        answer.is_problem = value.string()?.starts_with("urn:sillage:problem:")
-                    }
-                    "batchId" => answer.batch_id = value.string()?,
-                    "accepted" => answer.accepted = value.count()?,
-                    "duplicates" => answer.duplicates = value.count()?,
-                    "rejected" => value.list(|item| {
-                        answer.rejected.push(rejected(item)?);
-                        Ok(())
-                    })?,
-                    "receivedAt" => {
-                        answer.received_at = sillage_wire::parse_own_time_ms(&value.string()?);
-                    }
-                    "segments" => {
-                        let mut segments: Vec<String> = Vec::new();
-                        value.list(|item| {
-                            let key = item.string()?;
-                            if let Err(at) = segments.binary_search(&key) {
-                                segments.insert(at, key);
-                            }
-                            Ok(())
-                        })?;
-                        answer.segments = Some(segments);
-                    }
-                    _ => drop(value.value()?),
+        let body = whole(core::str::from_utf8(body).ok()?.as_bytes())?;
+        if body.first() != Some(&b'{') {
+            return None;
+        }
+        let mut members = Reader::inside(body);
+        while let Some(key) = members.next() {
+            let value = members.next()?;
+            match key {
+                b"\"success\"" => answer.success = value == b"true",
+                b"\"type\"" => {
+                    answer.is_problem = text(value)?.starts_with("urn:sillage:problem:");
                 }
-                Ok(())
-            })
-            .ok()?;
-        reader.end().ok()?;
+                b"\"batchId\"" => answer.batch_id = owned(value)?,
+                b"\"accepted\"" => answer.accepted = count(value)?,
+                b"\"duplicates\"" => answer.duplicates = count(value)?,
+                b"\"rejected\"" => {
+                    let mut items = items(value)?;
+                    while let Some(item) = items.next() {
+                        answer.rejected.push(rejected(item)?);
+                    }
+                }
+                b"\"receivedAt\"" => {
+                    answer.received_at = sillage_wire::parse_own_time_ms(&text(value)?);
+                }
+                b"\"segments\"" => answer.segments = Some(sorted(items(value)?)?),
+                _ => {}
+            }
+        }
         Some(answer)
     }
 }
 
-fn rejected(item: &mut Reader<'_>) -> Result<(usize, String), Malformed> {
-    let (mut index, mut code) = (None, String::new());
-    item.object(|key, value| {
-        match key {
-            "index" => index = usize::try_from(value.count()?).ok(),
-            "code" => code = value.string()?,
-            _ => drop(value.value()?),
+fn owned(value: &[u8]) -> Option<String> {
+    text(value).map(Cow::into_owned)
+}
+
+fn items(value: &[u8]) -> Option<Reader<'_>> {
+    (value.first() == Some(&b'[')).then(|| Reader::inside(value))
+}
+
+/// The texts of a list, each once.
+fn sorted(mut items: Reader<'_>) -> Option<Vec<String>> {
+    let mut sorted: Vec<String> = Vec::new();
+    while let Some(item) = items.next() {
+        let key = owned(item)?;
+        let at = sorted.partition_point(|other| *other < key);
+        if sorted.get(at) != Some(&key) {
+            sorted.insert(at, key);
         }
-        Ok(())
-    })?;
-    Ok((index.ok_or(Malformed)?, code))
+    }
+    Some(sorted)
+}
+
+fn rejected(item: &[u8]) -> Option<(usize, String)> {
+    let (mut index, mut code) = (None, String::new());
+    let mut members = Reader::inside(item);
+    while let Some(key) = members.next() {
+        let value = members.next()?;
+        match key {
+            b"\"index\"" => index = usize::try_from(count(value)?).ok(),
+            b"\"code\"" => code = owned(value)?,
+            _ => {}
+        }
+    }
+    Some((index?, code))
 }
 
 #[cfg(test)]

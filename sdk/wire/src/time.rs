@@ -47,7 +47,6 @@ pub fn parse_own_time_ms(text: &str) -> Option<i64> {
 /// another form has to be tried. It exists because it takes a third of the time.
 #[inline(always)]
 fn usual_ms(text: &[u8; 24]) -> Option<i64> {
-    const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
     let mut wrong = 0;
     for (b, shape) in text.iter().zip(SHAPE) {
         let digit = u8::from(b.wrapping_sub(b'0') > 9);
@@ -71,32 +70,40 @@ fn usual_ms(text: &[u8; 24]) -> Option<i64> {
     Some(days_from_civil(year, month, day) * DAY_MS + of_day)
 }
 
-/// Appends a moment as `2026-11-22T10:00:00.123Z`. Moments outside the years 0000 to 9999 become
-/// the nearest one inside.
-pub fn format_time_ms(ms: i64, out: &mut String) {
-    let ms = ms.clamp(FIRST_MS, LAST_MS);
-    let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
-    let of_day = ms.rem_euclid(DAY_MS);
-    push_digits(out, year, 4);
-    for (separator, value, width) in [
-        ('-', month, 2),
-        ('-', day, 2),
-        ('T', of_day / 3_600_000, 2),
-        (':', of_day / 60_000 % 60, 2),
-        (':', of_day / 1_000 % 60, 2),
-        ('.', of_day % 1_000, 3),
+/// How moments are written; each zero is a digit.
+const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+
+/// A moment as `2026-11-22T10:00:00.123Z`. Moments outside the years 0000 to 9999 become the nearest
+/// one inside.
+#[must_use]
+pub fn time_text(ms: i64) -> [u8; 24] {
+    let ms = (ms.clamp(FIRST_MS, LAST_MS) - FIRST_MS).unsigned_abs();
+    let days = u32::try_from(ms / DAY_MS.unsigned_abs()).unwrap_or_default();
+    let of_day = u32::try_from(ms % DAY_MS.unsigned_abs()).unwrap_or_default();
+    let (year, month, day) = civil_from_days(days);
+    let mut text = *SHAPE;
+    for (end, value) in [
+        (4, year),
+        (7, month),
+        (10, day),
+        (13, of_day / 3_600_000),
+        (16, of_day / 60_000 % 60),
+        (19, of_day / 1_000 % 60),
+        (23, of_day % 1_000),
     ] {
-        out.push(separator);
-        push_digits(out, value, width);
+        let (mut at, mut rest) = (end, value);
+        while rest > 0 {
+            at -= 1;
+            text[at] += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
     }
-    out.push('Z');
+    text
 }
 
-fn push_digits(out: &mut String, value: i64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = value / 10_i64.pow(place) % 10;
-        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
-    }
+/// Appends a moment as [`time_text`] writes it.
+pub fn format_time_ms(ms: i64, out: &mut String) {
+    out.push_str(core::str::from_utf8(&time_text(ms)).unwrap_or_default());
 }
 
 fn epoch_ms(text: &str) -> Option<i64> {
@@ -221,17 +228,19 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
+/// The date so many days after 0000-01-01.
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    // Years begin in March here, the first of them 400 years and 10 months before.
+    let days = days + 146_097 - 60;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
     let year_of_era =
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    (year_of_era + era * 400 + u32::from(month <= 2) - 400, month, day)
 }
 
 #[cfg(test)]
