@@ -1,4 +1,5 @@
 //! Strict JSON (RFC 8259), read forward, one value at a time, without recursion.
+use crate::codec::put;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -66,6 +67,38 @@ pub fn count(value: &[u8]) -> Option<u64> {
         count = count * 10 + u64::from(digit);
     }
     Some(count)
+}
+
+/// The value of the member of this name (the first, as it is written) of an object that has been
+/// checked; empty if there is none.
+#[must_use]
+pub fn member<'a>(object: &'a [u8], name: &str) -> &'a [u8] {
+    let mut members = Reader::inside(object);
+    while let Some(key) = members.next() {
+        let value = members.next().unwrap_or_default();
+        if key.get(1..key.len() - 1) == Some(name.as_bytes()) {
+            return value;
+        }
+    }
+    &[]
+}
+
+/// The texts of a list that has been checked, sorted, each once; `None` if it is none of texts.
+#[must_use]
+pub fn texts(list: &[u8]) -> Option<Vec<String>> {
+    if list.first() != Some(&b'[') {
+        return None;
+    }
+    let mut sorted: Vec<String> = Vec::new();
+    let mut items = Reader::inside(list);
+    while let Some(item) = items.next() {
+        let item = text(item)?;
+        let at = sorted.partition_point(|other| **other < *item);
+        if sorted.get(at).is_none_or(|other| *other != item) {
+            sorted.insert(at, item.into_owned());
+        }
+    }
+    Some(sorted)
 }
 
 /// What [`Reader::peek`] gives at the end; no value begins with it.
@@ -241,40 +274,31 @@ impl<'a> Reader<'a> {
 
 /// What a string means whose escapes have been checked.
 fn unescaped(mut rest: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(rest.len());
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'\\' {
-            out.push(byte);
+    let mut out = Vec::new();
+    while let Some(plain) = rest.iter().position(|byte| *byte == b'\\') {
+        let (before, escape) = rest.split_at(plain);
+        put(&mut out, before);
+        rest = escape.get(2..)?;
+        let byte = *escape.get(1)?;
+        if byte != b'u' {
+            let named = b"b\x08f\x0cn\nr\rt\t".chunks(2).find(|named| named.first() == Some(&byte));
+            put(&mut out, &[named.and_then(|named| named.get(1).copied()).unwrap_or(byte)]);
             continue;
         }
-        let (&escape, after) = rest.split_first()?;
-        rest = after;
-        out.push(match escape {
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let mut point = hex4(rest)?;
-                rest = rest.get(4..)?;
-                if point >> 10 == 0xd800 >> 10 {
-                    // Half of a pair; the other must follow.
-                    let low = hex4(rest.strip_prefix(b"\\u")?)?;
-                    if low >> 10 != 0xdc00 >> 10 {
-                        return None;
-                    }
-                    rest = rest.get(6..)?;
-                    point = 0x1_0000 + ((point & 0x3ff) << 10) + (low & 0x3ff);
-                }
-                let char = char::from_u32(point)?;
-                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
+        let mut point = hex4(rest)?;
+        rest = rest.get(4..)?;
+        if point >> 10 == 0xd800 >> 10 {
+            // Half of a pair; the other must follow.
+            let low = hex4(rest.strip_prefix(b"\\u")?)?;
+            if low >> 10 != 0xdc00 >> 10 {
+                return None;
             }
-            plain => plain,
-        });
+            rest = rest.get(6..)?;
+            point = 0x1_0000 + ((point & 0x3ff) << 10) + (low & 0x3ff);
+        }
+        put(&mut out, char::from_u32(point)?.encode_utf8(&mut [0; 4]).as_bytes());
     }
+    put(&mut out, rest);
     Some(out)
 }
 

@@ -177,10 +177,10 @@ impl Tracker {
 
     /// Takes up what came before storage was restored, in order.
     pub(super) fn admit_early(&mut self) {
-        for early in take(&mut self.early) {
-            if let Some((call, mut record)) = early {
+        for early in &take(&mut self.early) {
+            if let Some((call, record)) = early {
                 self.waiting_bytes -= record.len();
-                self.admit(&call, &mut record);
+                self.admit(call, &mut record.clone());
             } else {
                 self.reset();
             }

@@ -6,12 +6,13 @@ use crate::codec::put;
 use crate::event::Queued;
 use crate::heads::Head;
 use crate::input::Outcome;
+use crate::json::{Reader, texts};
 use crate::limits::{
     EVENT_FRAME_BYTES, FLIGHT_MAX_MS, HOLD_MS, REPLY_BYTES_MAX, REPORT_WAIT_MS,
     RETRY_BACKGROUND_MAX_MS, RETRY_BASE_MS, RETRY_FOREGROUND_MAX_MS,
 };
 use crate::notice::{DropReason, Notice};
-use crate::reply::{Settled, Verdict, judge};
+use crate::reply::{Settled, Verdict, judge, refusal};
 use crate::state::State;
 use crate::time::MonoMillis;
 use alloc::string::String;
@@ -324,20 +325,25 @@ impl Tracker {
     }
 
     /// Each event of the batch is settled.
-    fn settled(&mut self, flight: &Flight, settled: Settled) {
+    fn settled(&mut self, flight: &Flight, settled: Settled<'_>) {
         if let Some(received) = settled.received_at {
             self.clock.learn(self.now, flight.sent, received);
         }
         let mut delivered = 0;
+        let mut rejected = Reader::inside(settled.rejected);
+        let mut refused = rejected.next().and_then(refusal);
         for (index, &seq) in flight.seqs.iter().enumerate() {
+            let code = refused.take_if(|(at, _)| *at == index);
+            if code.is_some() {
+                refused = rejected.next().and_then(refusal);
+            }
             // What was withdrawn meanwhile is counted already.
             let Some(event) = self.queue.take(seq) else { continue };
             self.gone(&event);
-            let code = settled.rejected.iter().find(|(at, _)| *at == index);
             if let Some((_, code)) = code {
-                self.state.counts.reject(code);
+                self.state.counts.reject(&code);
                 self.report_later();
-                self.actions.notice(Notice::Rejected { seq, code: code.clone() });
+                self.actions.notice(Notice::Rejected { seq, code });
             } else {
                 self.state.counts.acknowledged += 1;
                 delivered += 1;
@@ -362,7 +368,7 @@ impl Tracker {
         if delivered > 0 {
             self.actions.notice(Notice::Delivered(delivered));
         }
-        if let Some(segments) = settled.segments
+        if let Some(segments) = texts(settled.segments)
             && flight.generation == self.generation
         {
             self.set_segments(segments);

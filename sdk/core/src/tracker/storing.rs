@@ -6,7 +6,7 @@ use crate::codec::put;
 use crate::consent::Gate;
 use crate::event::{EventHead, Queued};
 use crate::input::Restored;
-use crate::json::{Reader, push_string, text, whole};
+use crate::json::{push_string, texts, whole};
 use crate::limits::{ID_BYTES_MAX, SEQ_MAX};
 use crate::notice::{DropReason, Notice};
 use crate::random::Uuid;
@@ -20,8 +20,7 @@ use core::mem::{replace, take};
 /// Events that a process may lose unwritten: far more than are created between two units.
 const UNWRITTEN_MAX: u64 = 1 << 24;
 
-/// Records of events, by ascending number.
-type Events = Vec<(u64, Arc<[u8]>)>;
+type Record = (Key, Arc<[u8]>);
 
 /// How the tracker stands to its storage.
 #[derive(Debug, Default)]
@@ -69,17 +68,18 @@ impl Tracker {
         }
         let early = take(&mut self.state.counts);
         let mut pending = None;
-        let mut events = Vec::new();
-        for (key, record) in records {
-            match key {
-                Key::State => pending = self.become_stored(&record),
-                Key::Segments => self.segments = read_segments(&record).unwrap_or_default(),
+        for (key, record) in &records {
+            match *key {
+                Key::State => pending = self.become_stored(record),
+                Key::Segments => {
+                    let list = whole(record).and_then(texts);
+                    self.segments = list.unwrap_or_default();
+                }
                 Key::Head(number) => {
                     // Even one that cannot be read has been given out.
                     self.state.next_head = self.state.next_head.max(number.wrapping_add(1));
-                    self.heads.restore(number, &record);
+                    self.heads.restore(number, record);
                 }
-                Key::Event(seq) if seq < SEQ_MAX => events.push((seq, record)),
                 Key::Event(_) => {}
             }
         }
@@ -91,8 +91,8 @@ impl Tracker {
         self.storage.restored = true;
         self.storage.storing = pending.is_some();
         match pending {
-            Some(pending) => self.restore_events(events, &pending, witness),
-            None => self.adopt_events(events),
+            Some(pending) => self.restore_events(&records, &pending, witness),
+            None => self.adopt_events(&records),
         }
         self.state.counts.add_early(&early);
         self.storage.dirty |= early.created > 0;
@@ -117,9 +117,9 @@ impl Tracker {
     }
 
     /// Queues the events that the state says are pending, and counts those that are not there.
-    fn restore_events(&mut self, events: Events, pending: &Ranges, witness: u64) {
+    fn restore_events(&mut self, records: &[Record], pending: &Ranges, witness: u64) {
         let stated = self.state.counts.created;
-        let last = events.last().map_or(0, |(seq, _)| *seq);
+        let last = events(records).last().map_or(0, |(seq, _)| seq);
         let mut created = stated.max(last);
         // A witness far beyond was not kept by a tracker.
         if (created..=created + UNWRITTEN_MAX).contains(&witness) {
@@ -128,7 +128,7 @@ impl Tracker {
         self.state.counts.created = created;
         self.storage.polled = created;
         let (mut damaged, mut unwritten) = (pending.count(), created - stated);
-        for (seq, record) in events {
+        for (seq, record) in events(records) {
             let expected = seq > stated || pending.contains(seq);
             match self.read(seq, record) {
                 Some(event) if expected => {
@@ -149,16 +149,16 @@ impl Tracker {
     }
 
     /// An event of an earlier life, if its record and its head are sound.
-    fn read(&mut self, seq: u64, record: Arc<[u8]>) -> Option<Queued> {
-        let head = EventHead::read(&record)?;
+    fn read(&mut self, seq: u64, record: &Arc<[u8]>) -> Option<Queued> {
+        let head = EventHead::read(record)?;
         self.heads.find(head.head)?;
-        Some(Queued { tried: true, ..Queued::new(seq, &head, record) })
+        Some(Queued { tried: true, ..Queued::new(seq, &head, Arc::clone(record)) })
     }
 
     /// Without a state nobody knows what became of the events of an earlier life. What is there is
     /// taken as events of a new installation; their ids keep them from counting twice.
-    fn adopt_events(&mut self, events: Events) {
-        for (old, record) in events {
+    fn adopt_events(&mut self, records: &[Record]) {
+        for (old, record) in events(records) {
             self.actions.forget(Key::Event(old));
             let Some(mut event) = self.read(old, record) else { continue };
             self.state.next_head = self.state.next_head.max(event.head.wrapping_add(1));
@@ -240,13 +240,13 @@ impl Tracker {
             put(&mut out, b"]");
             self.actions.persist(Key::Segments, &out);
         }
-        self.segments.clone_from(&segments);
+        self.segments = segments.clone();
         self.actions.notice(Notice::SegmentsChanged(segments));
     }
 }
 
 /// Brings records into the order of their keys, which hosts mostly list them in.
-fn sort(records: &mut [(Key, Arc<[u8]>)]) {
+fn sort(records: &mut [Record]) {
     for end in 1..records.len() {
         let mut at = end;
         while at > 0 && records[at - 1].0.to_u64() > records[at].0.to_u64() {
@@ -256,11 +256,10 @@ fn sort(records: &mut [(Key, Arc<[u8]>)]) {
     }
 }
 
-fn read_segments(record: &[u8]) -> Option<Vec<String>> {
-    let mut segments = Vec::new();
-    let mut items = Reader::inside(whole(record)?);
-    while let Some(item) = items.next() {
-        segments.push(text(item)?.into_owned());
-    }
-    Some(segments)
+/// The events among them.
+fn events(records: &[Record]) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
+    records.iter().filter_map(|(key, record)| match *key {
+        Key::Event(seq) if seq < SEQ_MAX => Some((seq, record)),
+        _ => None,
+    })
 }
