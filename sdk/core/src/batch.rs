@@ -3,7 +3,6 @@ use crate::clock::Bound;
 use crate::codec::put;
 use crate::counts::Counts;
 use crate::event::{Queued, members, message_id};
-use crate::heads::Head;
 use crate::json::{push_i64, push_string, push_u64};
 use crate::random::Uuid;
 use alloc::string::String;
@@ -22,8 +21,9 @@ pub(crate) struct Envelope<'a> {
     /// Of the boot that stamped the events.
     pub(crate) bound: Option<Bound>,
     pub(crate) resends: u64,
-    /// Of the events.
-    pub(crate) head: Option<&'a Head>,
+    /// Of the events, as [`crate::heads::Head`] has them.
+    pub(crate) ids: &'a [u8],
+    pub(crate) context: &'a [u8],
     /// Members of the context that are said at the time of sending, each beginning with a comma.
     pub(crate) consent: &'a [u8],
 }
@@ -52,13 +52,11 @@ pub(crate) fn open(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
         push_count(out, "resends", envelope.resends);
     }
     put(out, b"}");
-    if let Some(head) = envelope.head {
-        if !head.ids.is_empty() {
-            put(out, b",");
-            put(out, &head.ids);
-        }
-        push_context(out, &head.context, envelope.consent);
+    if !envelope.ids.is_empty() {
+        put(out, b",");
+        put(out, envelope.ids);
     }
+    push_context(out, envelope.context, envelope.consent);
     put(out, b",\"batch\":");
 }
 

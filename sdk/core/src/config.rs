@@ -69,12 +69,11 @@ impl Config {
     /// two batches of 28 000 bytes stay below.
     #[must_use]
     pub fn web() -> Self {
-        Self {
-            batch_age_ms: 5_000,
-            batch_bytes_max: 28_000,
-            leaving_batches_max: 2,
-            ..Self::native()
-        }
+        let mut config = Self::native();
+        config.batch_age_ms = 5_000;
+        config.batch_bytes_max = 28_000;
+        config.leaving_batches_max = 2;
+        config
     }
 
     /// For apps, services and programs.

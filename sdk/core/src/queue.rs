@@ -70,21 +70,10 @@ impl Queue {
             self.front += 1;
         }
         if self.places.len() > 2 * self.len() + PLACES_SPARE {
-            self.close_up();
+            self.places.retain(|(_, event)| event.is_some());
+            self.front = 0;
         }
         Some(event)
-    }
-
-    fn close_up(&mut self) {
-        let mut full = 0;
-        for place in self.front..self.places.len() {
-            if self.places.get(place).is_some_and(|(_, event)| event.is_some()) {
-                self.places.swap(full, place);
-                full += 1;
-            }
-        }
-        self.places.truncate(full);
-        self.front = 0;
     }
 
     /// The first place, of those that may be full, of a number not below this.

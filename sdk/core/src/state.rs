@@ -71,31 +71,39 @@ impl State {
         let source = &mut Source::new(record);
         let version = source.fixed(1);
         source.must(version == VERSION);
-        let mut state = Self {
-            install: Uuid(source.id()),
-            anonymous_id: source.text(),
-            user_id: source.text(),
-            counts: Counts::decode(source),
-            ..Self::default()
-        };
+        let install = Uuid(source.id());
+        let (anonymous_id, user_id) = (source.text(), source.text());
+        let counts = Counts::decode(source);
         let pending = Ranges::decode(source);
-        state.next_head = source.u32();
-        state.boot = source.u32();
+        let (next_head, boot) = (source.u32(), source.u32());
+        let mut bounds = Vec::new();
         for _ in 0..source.len() {
-            state.bounds.push((source.u32(), Bound::decode(source)));
+            bounds.push((source.u32(), Bound::decode(source)));
         }
-        state.session = Session { start: source.i64(), last: source.i64() };
+        let session = Session { start: source.i64(), last: source.i64() };
+        let mut consent = Consent::default();
         for _ in 0..source.len() {
             let category = source.text();
             let granted = source.fixed(1) == 1;
             let choice = if granted { Choice::Granted } else { Choice::Denied };
-            state.consent.choices.push((category, choice));
+            consent.choices.push((category, choice));
         }
-        state.told = source.u64();
-        state.told_acknowledged = source.u64();
-        let counts = &state.counts;
+        let (told, told_acknowledged) = (source.u64(), source.u64());
         let known = counts.acknowledged.wrapping_add(counts.given_up());
         source.must(known.wrapping_add(pending.count()) == counts.created);
+        let state = Self {
+            install,
+            anonymous_id,
+            user_id,
+            counts,
+            next_head,
+            boot,
+            bounds,
+            session,
+            consent,
+            told,
+            told_acknowledged,
+        };
         source.is_whole().then_some((state, pending))
     }
 }

@@ -40,7 +40,15 @@ pub fn parse_time_ms(text: &str) -> Option<i64> {
 /// tenth of the code.
 #[must_use]
 pub fn parse_own_time_ms(text: &str) -> Option<i64> {
-    text.as_bytes().try_into().ok().and_then(usual_ms)
+    let number = |from: usize, to: usize| {
+        let digits = text.as_bytes().get(from..to).unwrap_or_default();
+        digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit & 15))
+    };
+    let days = days_from_civil(number(0, 4), number(5, 7), number(8, 10));
+    let minutes = days * 1_440 + number(11, 13) * 60 + number(14, 16);
+    let ms = minutes * 60_000 + number(17, 19) * 1_000 + number(20, 23);
+    // Whatever is wrong with it, it would not be written so.
+    (time_text(ms) == text.as_bytes()).then_some(ms)
 }
 
 /// Reads `2026-11-22T10:00:00.123Z`, which is how JavaScript writes every moment; `None` means that
@@ -289,6 +297,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_what_we_write_is_our_own() {
+        let ours = "2024-02-29T10:00:00.123Z";
+        assert_eq!(parse_own_time_ms(ours), parse_time_ms(ours));
+        for (from, to) in [
+            ("02-29", "02-30"),
+            ("T", " "),
+            ("Z", ""),
+            ("10:", "24:"),
+            ("00.", "60."),
+            ("3Z", "xZ"),
+        ] {
+            assert_eq!(parse_own_time_ms(&ours.replace(from, to)), None, "{to}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(ms in FIRST_MS..=LAST_MS) {
@@ -296,12 +320,14 @@ mod tests {
             format_time_ms(ms, &mut text);
             prop_assert_eq!(text.len(), 24);
             prop_assert_eq!(parse_time_ms(&text), Some(ms));
+            prop_assert_eq!(parse_own_time_ms(&text), Some(ms));
         }
 
         #[test]
         fn foreign_text_never_panics(text in "[0-9TZ:+. -]{0,40}|.{0,40}") {
             let read = parse_time_ms(&text);
             prop_assert!(read.is_none_or(|ms| (FIRST_MS..=LAST_MS).contains(&ms)));
+            prop_assert!(parse_own_time_ms(&text).is_none_or(|ms| read == Some(ms)));
         }
     }
 }

@@ -44,12 +44,17 @@ pub(crate) fn are_members(text: &[u8]) -> bool {
 /// could not be kept.
 #[must_use]
 pub fn text(value: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if inner.contains(&b'\\') {
-        String::from_utf8(unescaped(inner)?).ok().map(Cow::Owned)
-    } else {
-        from_utf8(inner).ok().map(Cow::Borrowed)
+    if value.first() != Some(&b'"') {
+        return None;
     }
+    let inner = value.get(1..value.len() - 1)?;
+    let mut out = Vec::new();
+    let rest = unescape(inner, &mut out)?;
+    if out.is_empty() {
+        return from_utf8(rest).ok().map(Cow::Borrowed);
+    }
+    put(&mut out, rest);
+    String::from_utf8(out).ok().map(Cow::Owned)
 }
 
 /// The whole number of at most 18 digits that a value is.
@@ -272,34 +277,35 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a string means whose escapes have been checked.
-fn unescaped(mut rest: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    while let Some(plain) = rest.iter().position(|byte| *byte == b'\\') {
-        let (before, escape) = rest.split_at(plain);
-        put(&mut out, before);
-        rest = escape.get(2..)?;
-        let byte = *escape.get(1)?;
-        if byte != b'u' {
-            let named = b"b\x08f\x0cn\nr\rt\t".chunks(2).find(|named| named.first() == Some(&byte));
-            put(&mut out, &[named.and_then(|named| named.get(1).copied()).unwrap_or(byte)]);
-            continue;
-        }
-        let mut point = hex4(rest)?;
-        rest = rest.get(4..)?;
-        if point >> 10 == 0xd800 >> 10 {
-            // Half of a pair; the other must follow.
-            let low = hex4(rest.strip_prefix(b"\\u")?)?;
-            if low >> 10 != 0xdc00 >> 10 {
-                return None;
+/// Resolves what stands before the last escape, all of which have been checked, and gives the rest.
+fn unescape<'a>(mut rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        put(out, rest.get(..at)?);
+        let plain = match *rest.get(at + 1)? {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let mut point = hex4(rest.get(at + 2..)?)?;
+                rest = rest.get(at + 6..)?;
+                if point >> 10 == 0xd800 >> 10 && rest.starts_with(b"\\u") {
+                    // Half of a pair; alone it is no character.
+                    let low = hex4(rest.get(2..)?)?.wrapping_sub(0xdc00);
+                    point =
+                        if low < 0x400 { 0x1_0000 + ((point & 0x3ff) << 10) + low } else { point };
+                    rest = rest.get(6..)?;
+                }
+                put(out, char::from_u32(point)?.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
             }
-            rest = rest.get(6..)?;
-            point = 0x1_0000 + ((point & 0x3ff) << 10) + (low & 0x3ff);
-        }
-        put(&mut out, char::from_u32(point)?.encode_utf8(&mut [0; 4]).as_bytes());
+            byte => byte,
+        };
+        put(out, &[plain]);
+        rest = rest.get(at + 2..)?;
     }
-    put(&mut out, rest);
-    Some(out)
+    Some(rest)
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {

@@ -429,13 +429,16 @@ fn is_drawn(random: &mut Random, sampling: &[(String, f64)], name: &str) -> bool
 pub(super) fn name_of(record: &[u8]) -> Cow<'_, str> {
     // The members are ours: the type comes first, the event's name second.
     let mut members = Reader::new(members(record));
-    let [_, kind, key, event] = [(); 4].map(|()| members.next().unwrap_or_default());
-    let name = match kind {
+    members.next();
+    let mut name = members.next().unwrap_or_default();
+    match name {
         b"\"page\"" => return Cow::Borrowed(Kind::Page.name()),
         b"\"screen\"" => return Cow::Borrowed(Kind::Screen.name()),
-        _ if key == b"\"event\"" => event,
-        other => other,
-    };
+        _ => {}
+    }
+    if members.next() == Some(b"\"event\"") {
+        name = members.next().unwrap_or_default();
+    }
     text(name).unwrap_or_default()
 }
 

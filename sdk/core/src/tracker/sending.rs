@@ -4,7 +4,6 @@ use crate::action::{Action, SendId, Way};
 use crate::batch::{self, Envelope};
 use crate::codec::put;
 use crate::event::Queued;
-use crate::heads::Head;
 use crate::input::Outcome;
 use crate::json::{Reader, texts};
 use crate::limits::{
@@ -229,21 +228,17 @@ impl Tracker {
 
     fn body(&mut self, batch_id: &str, sent_at: i64, seqs: &[u64]) -> Vec<u8> {
         let mut bound = self.clock.bound(self.now);
-        let report;
-        let head = match seqs.first().and_then(|seq| self.queue.find(*seq)) {
-            Some(event) => {
-                if event.boot != self.state.boot {
-                    // Unknown: then the wall clock is taken to have run on between the boots.
-                    bound = self.bound_of(event.boot).or(bound);
-                }
-                self.heads.find(event.head).map(|head| &*head)
+        // A report says which SDK it is from, and of no one.
+        let (mut ids, mut context): (&[u8], &[u8]) = (&[], &self.context);
+        if let Some(event) = seqs.first().and_then(|seq| self.queue.find(*seq)) {
+            if event.boot != self.state.boot {
+                // Unknown: then the wall clock is taken to have run on between the boots.
+                bound = self.bound_of(event.boot).or(bound);
             }
-            None => {
-                // A report says which SDK it is from, and of no one.
-                report = Head::new(0, &[], &self.context, false);
-                Some(&report)
+            if let Some(head) = self.heads.find(event.head) {
+                (ids, context) = (&head.ids, &head.context);
             }
-        };
+        }
         let mut consent = Vec::new();
         self.state.consent.push_context(&self.config, &mut consent);
         let envelope = Envelope {
@@ -255,7 +250,8 @@ impl Tracker {
             uptime_ms: self.clock.uptime_ms(self.now),
             bound,
             resends: self.link.failures.into(),
-            head,
+            ids,
+            context,
             consent: &consent,
         };
         let mut out = Vec::with_capacity(1_024 + seqs.len() * 384);
