@@ -10,8 +10,9 @@
 //! (Marzullo, 1984) keeps the best of each direction, so that a slow uplink in one try and a slow
 //! downlink in another still leave a narrow bound. Within it the guess lies nearer to the end whose
 //! direction is the steadier: where only one way is slow, its delays vary, and the other's do not.
-use crate::codec::Source;
+use crate::codec::{Source, put_i64, put_u64};
 use crate::time::{MonoMillis, Now, bounded_time};
+use alloc::vec::Vec;
 
 /// How far two quartz clocks drift apart at most: one millisecond in so many (100 ppm), twice what
 /// makers of crystals promise.
@@ -44,6 +45,13 @@ impl Bound {
         let likely = (self.low + self.guess.cast_signed()).min(self.high);
         let offset = if self.low <= 0 && self.high >= 0 { 0 } else { likely };
         (offset, self.high.abs_diff(offset).max(self.low.abs_diff(offset)))
+    }
+
+    pub(crate) fn encode(&self, boot: u32, out: &mut Vec<u8>) {
+        put_u64(out, boot.into());
+        put_i64(out, self.low);
+        put_i64(out, self.high);
+        put_u64(out, self.guess);
     }
 
     pub(crate) fn decode(source: &mut Source<'_>) -> Self {

@@ -64,8 +64,14 @@ impl Counts {
 
     /// Events whose end is known without an acknowledgement: what a collector must be told.
     pub(crate) fn given_up(&self) -> u64 {
-        let rejected = self.rejected.iter().map(|(_, count)| count);
-        rejected.chain(&self.dropped).chain(&self.unsure).fold(0, |sum, n| sum.wrapping_add(*n))
+        let mut sum = 0u64;
+        for (_, count) in &self.rejected {
+            sum = sum.wrapping_add(*count);
+        }
+        for (dropped, unsure) in self.dropped.iter().zip(&self.unsure) {
+            sum = sum.wrapping_add(*dropped).wrapping_add(*unsure);
+        }
+        sum
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

@@ -58,6 +58,13 @@ impl Heads {
         self.0.iter_mut().rev().find(|head| head.number == number)
     }
 
+    /// Counts an event that refers to it, or one that no longer does.
+    pub(crate) fn refer(&mut self, number: u32, events: isize) {
+        if let Some(head) = self.find(number) {
+            head.events = head.events.wrapping_add_signed(events);
+        }
+    }
+
     /// The number of this head: `next` and a new one if there is none like it.
     pub(crate) fn intern(&mut self, ids: &[u8], context: &[u8], next: &mut u32) -> u32 {
         for head in self.0.iter().rev() {

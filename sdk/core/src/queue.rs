@@ -9,7 +9,8 @@ pub(crate) struct Queue {
     places: Vec<(u64, Option<Queued>)>,
     /// All places before this one are empty.
     front: usize,
-    /// Events of each priority.
+    len: usize,
+    /// Of each priority.
     lens: [usize; 3],
     bytes: usize,
 }
@@ -19,11 +20,11 @@ const PLACES_SPARE: usize = 32;
 
 impl Queue {
     pub(crate) fn len(&self) -> usize {
-        self.lens.iter().sum()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -33,6 +34,7 @@ impl Queue {
     /// Puts an event at the end; its number is higher than all others.
     pub(crate) fn push(&mut self, event: Queued) {
         self.bytes += event.record.len();
+        self.len += 1;
         self.lens[event.priority as usize] += 1;
         self.places.push((event.seq, Some(event)));
     }
@@ -65,11 +67,12 @@ impl Queue {
         let (number, event) = self.places.get_mut(place)?;
         let event = event.take_if(|_| *number == seq)?;
         self.bytes -= event.record.len();
+        self.len -= 1;
         self.lens[event.priority as usize] -= 1;
         while let Some((_, None)) = self.places.get(self.front) {
             self.front += 1;
         }
-        if self.places.len() > 2 * self.len() + PLACES_SPARE {
+        if self.places.len() > 2 * self.len + PLACES_SPARE {
             self.places.retain(|(_, event)| event.is_some());
             self.front = 0;
         }

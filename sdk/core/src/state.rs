@@ -46,13 +46,12 @@ impl State {
         pending.encode(out);
         put_u64(out, self.next_head.into());
         put_u64(out, self.boot.into());
-        let own = bound.map(|bound| (self.boot, bound));
-        put_u64(out, self.bounds.len() as u64 + u64::from(own.is_some()));
-        for (boot, bound) in self.bounds.iter().chain(&own) {
-            put_u64(out, (*boot).into());
-            put_i64(out, bound.low);
-            put_i64(out, bound.high);
-            put_u64(out, bound.guess);
+        put_u64(out, self.bounds.len() as u64 + u64::from(bound.is_some()));
+        for (boot, bound) in &self.bounds {
+            bound.encode(*boot, out);
+        }
+        if let Some(bound) = bound {
+            bound.encode(self.boot, out);
         }
         put_i64(out, self.session.start);
         put_i64(out, self.session.last);

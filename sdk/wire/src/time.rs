@@ -87,26 +87,26 @@ const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 pub fn time_text(ms: i64) -> [u8; 24] {
     let ms = (ms.clamp(FIRST_MS, LAST_MS) - FIRST_MS).unsigned_abs();
     let days = u32::try_from(ms / DAY_MS.unsigned_abs()).unwrap_or_default();
-    let of_day = u32::try_from(ms % DAY_MS.unsigned_abs()).unwrap_or_default();
+    let mut of_day = u32::try_from(ms % DAY_MS.unsigned_abs()).unwrap_or_default();
     let (year, month, day) = civil_from_days(days);
     let mut text = *SHAPE;
-    for (end, value) in [
-        (4, year),
-        (7, month),
-        (10, day),
-        (13, of_day / 3_600_000),
-        (16, of_day / 60_000 % 60),
-        (19, of_day / 1_000 % 60),
-        (23, of_day % 1_000),
-    ] {
-        let (mut at, mut rest) = (end, value);
-        while rest > 0 {
-            at -= 1;
-            text[at] += u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
-        }
+    write_digits(&mut text, 4, year);
+    write_digits(&mut text, 7, month);
+    write_digits(&mut text, 10, day);
+    for (end, unit) in [(13, 3_600_000), (16, 60_000), (19, 1_000), (23, 1)] {
+        write_digits(&mut text, end, of_day / unit);
+        of_day %= unit;
     }
     text
+}
+
+/// Writes a number over the zeros that end there.
+fn write_digits(text: &mut [u8; 24], mut end: usize, mut number: u32) {
+    while number > 0 {
+        end -= 1;
+        text[end] += u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
 }
 
 /// Appends a moment as [`time_text`] writes it.

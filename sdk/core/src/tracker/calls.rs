@@ -305,9 +305,7 @@ impl Tracker {
 
     /// Queues an event that has its number.
     pub(super) fn keep(&mut self, event: Queued) {
-        if let Some(head) = self.heads.find(event.head) {
-            head.events += 1;
-        }
+        self.heads.refer(event.head, 1);
         self.queue.push(event);
     }
 
@@ -315,36 +313,32 @@ impl Tracker {
         let bytes = event.record.len();
         if !self.has_room_to_wait(bytes) {
             // Whoever matters least leaves; of equals, who came first.
-            let mut least: Option<(usize, &Queued)> = None;
+            let mut least = 0;
             for (at, other) in self.waiting.iter().enumerate() {
-                if least.is_none_or(|(_, least)| other.priority < least.priority) {
-                    least = Some((at, other));
+                if self.waiting.get(least).is_some_and(|least| other.priority < least.priority) {
+                    least = at;
                 }
             }
-            let makes_room =
-                |other: &Queued| other.priority <= event.priority && other.record.len() >= bytes;
-            if let Some((at, other)) = least
-                && makes_room(other)
-            {
-                self.stop_waiting(at);
-                self.give_up(DropReason::WaitingFull);
-            } else {
-                return self.give_up(DropReason::WaitingFull);
+            let makes_room = self.waiting.get(least).is_some_and(|least| {
+                least.priority <= event.priority && least.record.len() >= bytes
+            });
+            if makes_room {
+                self.stop_waiting(least);
+            }
+            self.give_up(DropReason::WaitingFull);
+            if !makes_room {
+                return;
             }
         }
         self.waiting_bytes += bytes;
-        if let Some(head) = self.heads.find(event.head) {
-            head.events += 1;
-        }
+        self.heads.refer(event.head, 1);
         self.waiting.push(event);
     }
 
     fn stop_waiting(&mut self, at: usize) -> Queued {
         let event = self.waiting.remove(at);
         self.waiting_bytes -= event.record.len();
-        if let Some(head) = self.heads.find(event.head) {
-            head.events -= 1;
-        }
+        self.heads.refer(event.head, -1);
         event
     }
 
@@ -399,9 +393,7 @@ impl Tracker {
         if event.seq <= self.storage.polled {
             self.actions.forget(Key::Event(event.seq));
         }
-        if let Some(head) = self.heads.find(event.head) {
-            head.events -= 1;
-        }
+        self.heads.refer(event.head, -1);
         self.storage.touch();
     }
 

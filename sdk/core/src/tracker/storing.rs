@@ -119,7 +119,7 @@ impl Tracker {
     /// Queues the events that the state says are pending, and counts those that are not there.
     fn restore_events(&mut self, records: &[Record], pending: &Ranges, witness: u64) {
         let stated = self.state.counts.created;
-        let last = events(records).last().map_or(0, |(seq, _)| seq);
+        let last = records.iter().map(number).max().unwrap_or_default();
         let mut created = stated.max(last);
         // A witness far beyond was not kept by a tracker.
         if (created..=created + UNWRITTEN_MAX).contains(&witness) {
@@ -128,9 +128,10 @@ impl Tracker {
         self.state.counts.created = created;
         self.storage.polled = created;
         let (mut damaged, mut unwritten) = (pending.count(), created - stated);
-        for (seq, record) in events(records) {
+        for record in records.iter().filter(|record| number(record) > 0) {
+            let seq = number(record);
             let expected = seq > stated || pending.contains(seq);
-            match self.read(seq, record) {
+            match self.read(seq, &record.1) {
                 Some(event) if expected => {
                     let missing = if seq > stated { &mut unwritten } else { &mut damaged };
                     *missing = missing.saturating_sub(1);
@@ -158,9 +159,9 @@ impl Tracker {
     /// Without a state nobody knows what became of the events of an earlier life. What is there is
     /// taken as events of a new installation; their ids keep them from counting twice.
     fn adopt_events(&mut self, records: &[Record]) {
-        for (old, record) in events(records) {
-            self.actions.forget(Key::Event(old));
-            let Some(mut event) = self.read(old, record) else { continue };
+        for record in records.iter().filter(|record| number(record) > 0) {
+            self.actions.forget(record.0);
+            let Some(mut event) = self.read(0, &record.1) else { continue };
             self.state.next_head = self.state.next_head.max(event.head.wrapping_add(1));
             self.state.boot = self.state.boot.max(event.boot.wrapping_add(1));
             if self.gate(&event) == Gate::Open {
@@ -256,10 +257,10 @@ fn sort(records: &mut [Record]) {
     }
 }
 
-/// The events among them.
-fn events(records: &[Record]) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
-    records.iter().filter_map(|(key, record)| match *key {
-        Key::Event(seq) if seq < SEQ_MAX => Some((seq, record)),
-        _ => None,
-    })
+/// The number of the event that is stored here; 0 if it is something else.
+fn number(record: &Record) -> u64 {
+    match record.0 {
+        Key::Event(seq) if seq < SEQ_MAX => seq,
+        _ => 0,
+    }
 }
