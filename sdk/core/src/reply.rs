@@ -87,7 +87,7 @@ fn settled<'a>(answer: &'a [u8], batch_id: &str, events: usize) -> Option<Settle
 fn refusals(answer: &[u8], events: usize) -> Option<usize> {
     let mut items = Reader::inside(member(answer, "rejected"));
     let (mut refused, mut next) = (0, 0);
-    while let Some(item) = items.next() {
+    while let Some(item) = items.item() {
         let (index, _) = refusal(item)?;
         if index < next || index >= events {
             return None;
@@ -177,8 +177,8 @@ mod tests {
             "receivedAt":"2026-11-22T10:00:00.123Z","segments":["vip","hot-cart"],"more":{"x":[1]}}"#;
         let Verdict::Settled(settled) = judged(200, JSON, body) else { panic!("not settled") };
         let mut rejected = Reader::inside(settled.rejected);
-        assert_eq!(rejected.next().and_then(refusal), Some((1, String::from("too_deep"))));
-        assert_eq!(rejected.next(), None);
+        assert_eq!(rejected.item().and_then(refusal), Some((1, String::from("too_deep"))));
+        assert_eq!(rejected.item(), None);
         assert_eq!(settled.received_at, Some(1_795_341_600_123));
         assert_eq!(settled.segments, br#"["vip","hot-cart"]"#);
         let outside = body.replace("\"index\":1", "\"index\":2");
@@ -187,7 +187,7 @@ mod tests {
             "rejected":[{"index":0,"code":"x"},{"index":1,"code":"y"}]}"#;
         let Verdict::Settled(settled) = judged(422, PROBLEM, all) else { panic!("not settled") };
         let mut rejected = Reader::inside(settled.rejected);
-        assert!(rejected.next().is_some() && rejected.next().is_some());
+        assert!(rejected.item().is_some() && rejected.item().is_some());
     }
 
     #[test]

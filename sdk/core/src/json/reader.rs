@@ -79,8 +79,8 @@ pub fn count(value: &[u8]) -> Option<u64> {
 #[must_use]
 pub fn member<'a>(object: &'a [u8], name: &str) -> &'a [u8] {
     let mut members = Reader::inside(object);
-    while let Some(key) = members.next() {
-        let value = members.next().unwrap_or_default();
+    while let Some(key) = members.item() {
+        let value = members.item().unwrap_or_default();
         if key.get(1..key.len() - 1) == Some(name.as_bytes()) {
             return value;
         }
@@ -96,7 +96,7 @@ pub fn texts(list: &[u8]) -> Option<Vec<String>> {
     }
     let mut sorted: Vec<String> = Vec::new();
     let mut items = Reader::inside(list);
-    while let Some(item) = items.next() {
+    while let Some(item) = items.item() {
         let item = text(item)?;
         let at = sorted.partition_point(|other| **other < *item);
         if sorted.get(at).is_none_or(|other| *other != item) {
@@ -110,9 +110,8 @@ pub fn texts(list: &[u8]) -> Option<Vec<String>> {
 const END: u8 = 0;
 
 impl<'a> Reader<'a> {
-    /// Starts before the first value.
-    #[must_use]
-    pub fn new(text: &'a [u8]) -> Self {
+    /// Starts at the front of text that has been checked, in which items follow one another.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
@@ -126,14 +125,14 @@ impl<'a> Reader<'a> {
 
     /// Passes over one value of any kind, and a comma or colon before it, and gives its text; `None`
     /// if none follows.
-    pub fn next(&mut self) -> Option<&'a [u8]> {
+    pub fn item(&mut self) -> Option<&'a [u8]> {
         self.peek();
         self.eat(b",:");
         self.value()
     }
 
     /// Passes over one value of any kind and gives its text; `None` if none follows.
-    pub fn value(&mut self) -> Option<&'a [u8]> {
+    fn value(&mut self) -> Option<&'a [u8]> {
         self.peek();
         let start = self.at;
         self.pass(1)?;
@@ -209,6 +208,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one byte if it is one of these.
+    #[allow(clippy::manual_contains, reason = "it searches long slices well, and takes more code")]
     fn eat(&mut self, any: &[u8]) -> bool {
         let byte = self.byte();
         let is = any.iter().any(|known| *known == byte);
@@ -423,18 +423,18 @@ mod tests {
         let object =
             whole(br#" {"a": 12, "b": ["x", "\ud83d\ude00"], "c": {"d": null}} "#).unwrap();
         let mut members = Reader::inside(object);
-        assert_eq!(members.next(), Some(&b"\"a\""[..]));
-        assert_eq!(members.next().and_then(count), Some(12));
-        members.next();
-        let mut items = Reader::inside(members.next().unwrap());
-        assert_eq!(items.next().and_then(text).as_deref(), Some("x"));
-        assert_eq!(items.next().and_then(text).as_deref(), Some("😀"));
-        assert_eq!(items.next(), None);
-        members.next();
-        assert_eq!(members.next(), Some(&br#"{"d": null}"#[..]));
-        assert_eq!(members.next(), None);
+        assert_eq!(members.item(), Some(&b"\"a\""[..]));
+        assert_eq!(members.item().and_then(count), Some(12));
+        members.item();
+        let mut items = Reader::inside(members.item().unwrap());
+        assert_eq!(items.item().and_then(text).as_deref(), Some("x"));
+        assert_eq!(items.item().and_then(text).as_deref(), Some("😀"));
+        assert_eq!(items.item(), None);
+        members.item();
+        assert_eq!(members.item(), Some(&br#"{"d": null}"#[..]));
+        assert_eq!(members.item(), None);
         assert_eq!(text(br#""\ud83d""#), None);
-        assert_eq!(Reader::inside(b"12").next(), None);
+        assert_eq!(Reader::inside(b"12").item(), None);
     }
 
     #[test]

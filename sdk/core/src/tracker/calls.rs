@@ -421,15 +421,15 @@ fn is_drawn(random: &mut Random, sampling: &[(String, f64)], name: &str) -> bool
 pub(super) fn name_of(record: &[u8]) -> Cow<'_, str> {
     // The members are ours: the type comes first, the event's name second.
     let mut members = Reader::new(members(record));
-    members.next();
-    let mut name = members.next().unwrap_or_default();
+    members.item();
+    let mut name = members.item().unwrap_or_default();
     match name {
         b"\"page\"" => return Cow::Borrowed(Kind::Page.name()),
         b"\"screen\"" => return Cow::Borrowed(Kind::Screen.name()),
         _ => {}
     }
-    if members.next() == Some(b"\"event\"") {
-        name = members.next().unwrap_or_default();
+    if members.item() == Some(b"\"event\"") {
+        name = members.item().unwrap_or_default();
     }
     text(name).unwrap_or_default()
 }

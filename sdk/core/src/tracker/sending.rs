@@ -327,11 +327,11 @@ impl Tracker {
         }
         let mut delivered = 0;
         let mut rejected = Reader::inside(settled.rejected);
-        let mut refused = rejected.next().and_then(refusal);
+        let mut refused = rejected.item().and_then(refusal);
         for (index, &seq) in flight.seqs.iter().enumerate() {
             let code = refused.take_if(|(at, _)| *at == index);
             if code.is_some() {
-                refused = rejected.next().and_then(refusal);
+                refused = rejected.item().and_then(refusal);
             }
             // What was withdrawn meanwhile is counted already.
             let Some(event) = self.queue.take(seq) else { continue };
