@@ -185,7 +185,7 @@ impl Tracker {
     /// The id of this installation, as the ledger knows it. It may change when storage is restored.
     #[must_use]
     pub fn install(&self) -> String {
-        self.identity.install.to_text()
+        self.state.install.to_text()
     }
 
     /// Who uses the device; empty if nobody has been identified.
