@@ -92,6 +92,41 @@ impl Key {
 const FIRST_HEAD: u64 = 1 << 32;
 const FIRST_EVENT: u64 = 1 << 33;
 
+/// Actions that wait to be polled.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    actions: Vec<Option<Action>>,
+    polled: usize,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, action: Action) {
+        self.actions.push(Some(action));
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        self.push(Action::Notice(notice));
+    }
+
+    pub(crate) fn forget(&mut self, key: Key) {
+        self.push(Action::Forget { key });
+    }
+
+    pub(crate) fn persist(&mut self, key: Key, value: &[u8]) {
+        self.push(Action::Persist { key, value: Arc::from(value) });
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Action> {
+        let next = self.actions.get_mut(self.polled).and_then(Option::take);
+        self.polled += 1;
+        if next.is_none() {
+            self.actions.clear();
+            self.polled = 0;
+        }
+        next
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,13 @@
 //! (Marzullo, 1984) keeps the best of each direction, so that a slow uplink in one try and a slow
 //! downlink in another still leave a narrow bound. Within it the guess lies nearer to the end whose
 //! direction is the steadier: where only one way is slow, its delays vary, and the other's do not.
-use crate::time::{MonoMillis, Now};
+use crate::codec::{Source, put_i64, put_u64};
+use crate::time::{MonoMillis, Now, bounded_time};
+use alloc::vec::Vec;
 
-/// How far two quartz clocks drift apart at most: 100 ppm, twice what makers of crystals promise.
-const DRIFT_PPM: u64 = 100;
+/// How far two quartz clocks drift apart at most: one millisecond in so many (100 ppm), twice what
+/// makers of crystals promise.
+const DRIFT_ONE_IN: u64 = 10_000;
 
 /// Steady time and its offset.
 #[derive(Debug, Clone)]
@@ -39,9 +42,21 @@ impl Bound {
     /// The offset to use, and how far it can be wrong. Where the clock may be right, it is taken to
     /// be: most devices are set by a network.
     pub(crate) fn offset(self) -> (i64, u64) {
-        let likely = self.low.saturating_add_unsigned(self.guess).min(self.high);
+        let likely = (self.low + self.guess.cast_signed()).min(self.high);
         let offset = if self.low <= 0 && self.high >= 0 { 0 } else { likely };
         (offset, self.high.abs_diff(offset).max(self.low.abs_diff(offset)))
+    }
+
+    pub(crate) fn encode(&self, boot: u32, out: &mut Vec<u8>) {
+        put_u64(out, boot.into());
+        put_i64(out, self.low);
+        put_i64(out, self.high);
+        put_u64(out, self.guess);
+    }
+
+    pub(crate) fn decode(source: &mut Source<'_>) -> Self {
+        let (low, high) = (bounded_time(source.i64()), bounded_time(source.i64()));
+        Self { low, high, guess: source.u64().min(low.abs_diff(high)) }
     }
 }
 
@@ -52,9 +67,7 @@ impl Clock {
 
     /// Steady time at `now`.
     pub(crate) fn steady(&self, now: Now) -> i64 {
-        let passed = i64::try_from(now.mono.0).unwrap_or(i64::MAX);
-        let start = i64::try_from(self.start.mono.0).unwrap_or(i64::MAX);
-        self.start.wall.0.saturating_add(passed.saturating_sub(start))
+        self.start.wall.0 + (now.mono.0.cast_signed() - self.start.mono.0.cast_signed())
     }
 
     /// Age of the process.
@@ -64,45 +77,46 @@ impl Clock {
 
     /// Learns from an answer to what was sent at `sent` and is answered at `now`, both steady.
     pub(crate) fn learn(&mut self, now: Now, sent: i64, received: i64) {
-        let answered = self.steady(now);
         // Both ends are cut to whole milliseconds somewhere, on either side.
-        let (low, high) = (
-            received.saturating_sub(answered).saturating_sub(1),
-            received.saturating_sub(sent).saturating_add(1),
-        );
-        let known = self.bound(now).map(|known| (known.low.max(low), known.high.min(high)));
-        // Bounds that exclude each other mean that one of the clocks was set: the latest counts.
-        let narrowed = known.filter(|(low, high)| low <= high);
-        let bound = narrowed.unwrap_or((low, high));
-        let share = |slack: u64, more: u64| slack - slack / 8 + more / 8;
-        self.slack = match narrowed {
-            Some(_) => (
-                share(self.slack.0, bound.0.abs_diff(low)),
-                share(self.slack.1, bound.1.abs_diff(high)),
-            ),
-            None => (0, 0),
-        };
-        let guess = self.guess(bound.0.abs_diff(bound.1));
-        self.bound = Some((Bound { low: bound.0, high: bound.1, guess }, now.mono));
+        let (low, high) = (received - self.steady(now) - 1, received - sent + 1);
+        let mut bound = Bound { low, high, guess: 0 };
+        let mut slack = (0, 0);
+        if let Some(known) = self.bound(now) {
+            let (cut_low, cut_high) = (known.low.max(low), known.high.min(high));
+            // Bounds that exclude each other mean that one of the clocks was set: the latest counts.
+            if cut_low <= cut_high {
+                (bound.low, bound.high) = (cut_low, cut_high);
+                let share = |slack: u64, more: u64| slack - slack / 8 + more / 8;
+                slack.0 = share(self.slack.0, cut_low.abs_diff(low));
+                slack.1 = share(self.slack.1, cut_high.abs_diff(high));
+            }
+        }
+        self.slack = slack;
+        bound.guess = self.guess(bound.low.abs_diff(bound.high));
+        self.bound = Some((bound, now.mono));
     }
 
     /// Where in a bound of this width the offset most likely lies: from its lower end, in proportion
     /// to how much the way back varies. In the middle, if nothing is known.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "exact below 2^53, and nothing here is negative"
+    )]
     fn guess(&self, width: u64) -> u64 {
-        let (back, there) = (self.slack.0.saturating_add(1), self.slack.1.saturating_add(1));
-        let all = u128::from(back) + u128::from(there);
-        u64::try_from(u128::from(width) * u128::from(back) / all).unwrap_or(width / 2)
+        let (back, there) = ((self.slack.0 + 1) as f64, (self.slack.1 + 1) as f64);
+        (width as f64 * back / (back + there)) as u64
     }
 
     /// The bounds at `now`, wider by what may have drifted since.
     pub(crate) fn bound(&self, now: Now) -> Option<Bound> {
         let (bound, since) = self.bound?;
-        let drift =
-            now.mono.0.saturating_sub(since.0).saturating_mul(DRIFT_PPM).div_ceil(1_000_000);
+        let drift = now.mono.0.saturating_sub(since.0).div_ceil(DRIFT_ONE_IN);
         Some(Bound {
-            low: bound.low.saturating_sub_unsigned(drift),
-            high: bound.high.saturating_add_unsigned(drift),
-            guess: bound.guess.saturating_add(drift),
+            low: bound.low - drift.cast_signed(),
+            high: bound.high + drift.cast_signed(),
+            guess: bound.guess + drift,
         })
     }
 }

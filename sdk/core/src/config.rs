@@ -69,18 +69,16 @@ impl Config {
     /// two batches of 28 000 bytes stay below.
     #[must_use]
     pub fn web() -> Self {
-        Self {
-            batch_age_ms: 5_000,
-            batch_bytes_max: 28_000,
-            leaving_batches_max: 2,
-            ..Self::native()
-        }
+        let mut config = Self::native();
+        config.batch_age_ms = 5_000;
+        config.batch_bytes_max = 28_000;
+        config.leaving_batches_max = 2;
+        config
     }
 
     /// For apps, services and programs.
     #[must_use]
     pub fn native() -> Self {
-        let names = |names: &[&str]| names.iter().map(|&name| String::from(name)).collect();
         Self {
             batch_events: 20,
             batch_age_ms: 30_000,
@@ -94,8 +92,8 @@ impl Config {
             leaving_batches_max: 4,
             session_idle_ms: 30 * 60_000,
             session_max_ms: DAY_MS,
-            events_kept_longest: names(&CONVERSIONS),
-            events_dropped_first: names(&HEARTBEATS),
+            events_kept_longest: owned(&CONVERSIONS),
+            events_dropped_first: owned(&HEARTBEATS),
             sampling: Vec::new(),
             consent_required: Vec::new(),
             consent_by_event: Vec::new(),
@@ -122,3 +120,11 @@ const CONVERSIONS: [&str; 8] = [
 /// Autocaptured events that come often and mean little one by one.
 const HEARTBEATS: [&str; 4] =
     ["Page Engaged", "Scroll Depth Reached", "Element Clicked", "Video Content Playing"];
+
+fn owned(names: &[&str]) -> Vec<String> {
+    let mut owned = Vec::new();
+    for name in names {
+        owned.push(String::from(*name));
+    }
+    owned
+}

@@ -1,4 +1,5 @@
 //! Whether an event may be kept.
+use crate::codec::put;
 use crate::config::{Config, PrivacySignal};
 use crate::input::Choice;
 use crate::json::push_string;
@@ -6,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// What the person has chosen, and what the system says of the person.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Consent {
-    choices: Vec<(String, Choice)>,
+    pub(crate) choices: Vec<(String, Choice)>,
     gpc: bool,
     dnt: bool,
 }
@@ -28,24 +29,17 @@ pub(crate) enum Gate {
 const CATEGORIES_MAX: usize = 64;
 
 impl Consent {
-    pub(crate) fn restore(choices: Vec<(String, Choice)>) -> Self {
-        Self { choices, gpc: false, dnt: false }
-    }
-
     /// What was said later counts more.
-    pub(crate) fn overlay(&mut self, later: Self) {
-        for (category, choice) in later.choices {
-            self.choose(&category, choice);
+    pub(crate) fn overlay(&mut self, later: &Self) {
+        for (category, choice) in &later.choices {
+            self.choose(category, *choice);
         }
         (self.gpc, self.dnt) = (later.gpc, later.dnt);
     }
 
-    pub(crate) fn choices(&self) -> &[(String, Choice)] {
-        &self.choices
-    }
-
     pub(crate) fn choose(&mut self, category: &str, choice: Choice) {
-        if let Some((_, kept)) = self.choices.iter_mut().find(|(name, _)| name == category) {
+        let known = self.choices.iter_mut().find(|(name, _)| name == category);
+        if let Some((_, kept)) = known {
             *kept = choice;
         } else if self.choices.len() < CATEGORIES_MAX {
             self.choices.push((String::from(category), choice));
@@ -82,24 +76,23 @@ impl Consent {
 
     /// Appends what a context says of it, as members that each begin with a comma.
     pub(crate) fn push_context(&self, config: &Config, out: &mut Vec<u8>) {
-        if !self.choices.is_empty() {
-            out.extend_from_slice(b",\"consent\":{\"categoryPreferences\":{");
-            for (index, (category, choice)) in self.choices.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                push_string(out, category);
-                let granted = *choice == Choice::Granted;
-                out.extend_from_slice(if granted { b":true" } else { b":false" });
-            }
-            out.extend_from_slice(b"}}");
+        let mut before: &[u8] = b",\"consent\":{\"categoryPreferences\":{";
+        for (category, choice) in &self.choices {
+            put(out, before);
+            push_string(out, category);
+            let granted = *choice == Choice::Granted;
+            put(out, if granted { b":true" } else { b":false" });
+            before = b",";
         }
-        for (on, meaning, member) in
-            [(self.gpc, config.gpc, ",\"gpc\":true"), (self.dnt, config.dnt, ",\"dnt\":true")]
-        {
-            if on && meaning != PrivacySignal::Ignore {
-                out.extend_from_slice(member.as_bytes());
-            }
+        if !self.choices.is_empty() {
+            put(out, b"}}");
+        }
+        let said = |on, meaning| on && meaning != PrivacySignal::Ignore;
+        if said(self.gpc, config.gpc) {
+            put(out, b",\"gpc\":true");
+        }
+        if said(self.dnt, config.dnt) {
+            put(out, b",\"dnt\":true");
         }
     }
 }

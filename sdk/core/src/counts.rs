@@ -1,5 +1,6 @@
 //! What became of every event, by reason.
 use crate::codec::{Source, put_text, put_u64};
+use crate::limits::SEQ_MAX;
 use crate::notice::DropReason;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,23 +21,28 @@ pub(crate) struct Counts {
 const REASONS: usize = DropReason::ALL.len();
 
 impl Counts {
-    pub(crate) fn rejected(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.rejected.iter().map(|(code, count)| (code.as_str(), *count))
+    pub(crate) fn rejected(&self) -> Vec<(String, u64)> {
+        self.rejected.clone()
     }
 
-    pub(crate) fn dropped(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(crate) fn dropped(&self) -> Vec<(String, u64)> {
         named(&self.dropped)
     }
 
-    pub(crate) fn unsure(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(crate) fn unsure(&self) -> Vec<(String, u64)> {
         named(&self.unsure)
     }
 
+    /// Whether any event may have arrived that is given up.
+    pub(crate) fn are_unsure(&self) -> bool {
+        self.unsure != [0; REASONS]
+    }
+
     pub(crate) fn reject(&mut self, code: &str) {
-        let known = self.rejected.iter().position(|(name, _)| name == code);
+        let place = |code| self.rejected.iter().position(|(known, _)| known == code);
         let full = self.rejected.len() >= CODES_MAX;
-        let code = if known.is_none() && full { "other" } else { code };
-        match self.rejected.iter_mut().find(|(name, _)| name == code) {
+        let code = if full && place(code).is_none() { "other" } else { code };
+        match place(code).and_then(|place| self.rejected.get_mut(place)) {
             Some((_, count)) => *count += 1,
             None => self.rejected.push((String::from(code), 1)),
         }
@@ -44,11 +50,8 @@ impl Counts {
 
     /// Counts events given up; `tried`: they may have arrived nevertheless.
     pub(crate) fn drop(&mut self, reason: DropReason, tried: bool, count: u64) {
-        let index = DropReason::ALL.iter().position(|known| *known == reason);
         let counters = if tried { &mut self.unsure } else { &mut self.dropped };
-        if let Some(counter) = index.and_then(|index| counters.get_mut(index)) {
-            *counter += count;
-        }
+        counters[reason as usize] += count;
     }
 
     /// Adds what was counted before the counters of earlier lives were known: calls dropped at once.
@@ -61,16 +64,14 @@ impl Counts {
 
     /// Events whose end is known without an acknowledgement: what a collector must be told.
     pub(crate) fn given_up(&self) -> u64 {
-        let sum = |counters: &[u64; REASONS]| counters.iter().sum::<u64>();
-        let rejected: u64 = self.rejected.iter().map(|(_, count)| count).sum();
-        rejected + sum(&self.dropped) + sum(&self.unsure)
-    }
-
-    /// Events that are no longer pending; `None` if they are more than can be counted.
-    pub(crate) fn known(&self) -> Option<u64> {
-        let rejected = self.rejected.iter().map(|(_, count)| count);
-        let mut all = rejected.chain(&self.dropped).chain(&self.unsure);
-        all.try_fold(self.acknowledged, |sum, count| sum.checked_add(*count))
+        let mut sum = 0u64;
+        for (_, count) in &self.rejected {
+            sum = sum.wrapping_add(*count);
+        }
+        for (dropped, unsure) in self.dropped.iter().zip(&self.unsure) {
+            sum = sum.wrapping_add(*dropped).wrapping_add(*unsure);
+        }
+        sum
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -89,24 +90,37 @@ impl Counts {
         }
     }
 
-    pub(crate) fn decode(source: &mut Source<'_>) -> Option<Self> {
+    pub(crate) fn decode(source: &mut Source<'_>) -> Self {
         let mut counts =
-            Self { created: source.u64()?, acknowledged: source.u64()?, ..Self::default() };
-        for _ in 0..source.len()? {
-            counts.rejected.push((source.text()?, source.u64()?));
+            Self { created: source.u64(), acknowledged: source.u64(), ..Self::default() };
+        for _ in 0..source.len() {
+            counts.rejected.push((source.text(), count(source)));
         }
         for counters in [&mut counts.dropped, &mut counts.unsure] {
             // A later version may know more reasons; an earlier one knew fewer.
-            for index in 0..source.len()? {
-                let count = source.u64()?;
-                *counters.get_mut(index)? = count;
+            let len = source.len();
+            source.must(len <= REASONS);
+            for counter in counters.iter_mut().take(len) {
+                *counter = count(source);
             }
         }
-        Some(counts)
+        source.must(counts.created < SEQ_MAX && counts.acknowledged < SEQ_MAX);
+        counts
     }
 }
 
-fn named(counters: &[u64; REASONS]) -> impl Iterator<Item = (&str, u64)> {
-    let named = DropReason::ALL.iter().zip(counters);
-    named.filter(|(_, count)| **count > 0).map(|(reason, count)| (reason.as_str(), *count))
+fn count(source: &mut Source<'_>) -> u64 {
+    let count = source.u64();
+    source.must(count < SEQ_MAX);
+    count
+}
+
+fn named(counters: &[u64; REASONS]) -> Vec<(String, u64)> {
+    let mut named = Vec::new();
+    for (reason, count) in DropReason::ALL.iter().zip(counters) {
+        if *count > 0 {
+            named.push((String::from(reason.as_str()), *count));
+        }
+    }
+    named
 }

@@ -2,13 +2,14 @@
 //!
 //! version (1 byte, `1`), priority (1), head (u32 LE), boot (u32 LE), steady time (i64 LE), message
 //! id (16 bytes), then the members of its JSON object that do not depend on when it is sent.
-use crate::codec::Source;
+use crate::codec::{Source, low_byte};
 use crate::json::are_members;
 use crate::random::Uuid;
+use crate::time::bounded_time;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-const VERSION: u8 = 1;
+const VERSION: u64 = 1;
 const HEAD_BYTES: usize = 34;
 
 /// Who is dropped first when the queue is full.
@@ -23,14 +24,8 @@ pub(crate) enum Priority {
 }
 
 impl Priority {
-    pub(crate) const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
-
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Low => 0,
-            Self::Normal => 1,
-            Self::High => 2,
-        }
+    fn from_byte(byte: u64) -> Option<Self> {
+        [Self::Low, Self::Normal, Self::High].into_iter().find(|known| *known as u64 == byte)
     }
 }
 
@@ -56,35 +51,39 @@ impl EventHead {
 
     /// Writes it where room was left.
     pub(crate) fn stamp(&self, record: &mut [u8]) {
-        let mut head = [0; HEAD_BYTES];
-        head[0] = VERSION;
-        head[1] = u8::try_from(self.priority.index()).unwrap_or_default();
-        head[2..6].copy_from_slice(&self.head.to_le_bytes());
-        head[6..10].copy_from_slice(&self.boot.to_le_bytes());
-        head[10..18].copy_from_slice(&self.at.to_le_bytes());
-        head[18..].copy_from_slice(&self.message_id.0);
-        if let Some(room) = record.get_mut(..HEAD_BYTES) {
-            room.copy_from_slice(&head);
+        let numbers = [
+            (1, VERSION),
+            (1, self.priority as u64),
+            (4, self.head.into()),
+            (4, self.boot.into()),
+            (8, self.at.cast_unsigned()),
+        ];
+        let mut room = record.iter_mut();
+        for (len, number) in numbers {
+            for (shift, byte) in (0..len).zip(&mut room) {
+                *byte = low_byte(number >> (8 * shift));
+            }
+        }
+        for (byte, room) in self.message_id.0.iter().zip(room) {
+            *room = *byte;
         }
     }
 
     /// Reads a record back.
     pub(crate) fn read(record: &[u8]) -> Option<Self> {
-        let mut source = Source(record);
-        let [version, priority] = source.array()?;
-        if version != VERSION {
-            return None;
-        }
+        let mut source = Source::new(record);
+        let (version, priority) = (source.fixed(1), source.fixed(1));
+        source.must(version == VERSION);
         let head = Self {
-            priority: *Priority::ALL.get(usize::from(priority))?,
-            head: u32::from_le_bytes(source.array()?),
-            boot: u32::from_le_bytes(source.array()?),
-            at: i64::from_le_bytes(source.array()?),
-            message_id: Uuid(source.array()?),
+            priority: Priority::from_byte(priority)?,
+            head: u32::try_from(source.fixed(4)).unwrap_or_default(),
+            boot: u32::try_from(source.fixed(4)).unwrap_or_default(),
+            at: bounded_time(source.fixed(8).cast_signed()),
+            message_id: Uuid(source.id()),
         };
         // Its bytes go into a body with others, and must not spoil it.
-        let members = core::str::from_utf8(source.0).ok()?;
-        (!members.is_empty() && are_members(members)).then_some(head)
+        let whole = !source.rest().is_empty() && are_members(source.rest());
+        whole.then_some(head)
     }
 }
 
@@ -99,7 +98,7 @@ pub(crate) fn members(record: &[u8]) -> &[u8] {
     record.get(HEAD_BYTES..).unwrap_or_default()
 }
 
-/// An event on its way.
+/// An event on its way, or one that waits for consent.
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub(crate) seq: u64,
@@ -114,4 +113,12 @@ pub(crate) struct Queued {
     /// A try of it may have arrived.
     pub(crate) tried: bool,
     pub(crate) record: Arc<[u8]>,
+}
+
+impl Queued {
+    pub(crate) fn new(seq: u64, head: &EventHead, record: Arc<[u8]>) -> Self {
+        let EventHead { priority, head, boot, at, .. } = *head;
+        let (since, in_flight, tried) = (None, false, false);
+        Self { seq, head, boot, at, priority, since, in_flight, tried, record }
+    }
 }

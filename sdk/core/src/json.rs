@@ -3,7 +3,7 @@
 mod reader;
 mod writer;
 
-pub use reader::{Malformed, Reader, is_object};
+pub use reader::{Reader, count, is_object, member, text, texts, whole};
 #[cfg(feature = "fields")]
 pub use writer::push_float;
 pub use writer::{push_i64, push_string, push_u64};

@@ -42,3 +42,6 @@ pub(crate) const FLIGHT_MAX_MS: u64 = 90_000;
 
 /// What was given up is reported after so long, in milliseconds, if no batch takes it along.
 pub(crate) const REPORT_WAIT_MS: u64 = 60_000;
+
+/// Numbers of events stay below this, which is beyond any device's life and exact as a float.
+pub(crate) const SEQ_MAX: u64 = 1 << 53;

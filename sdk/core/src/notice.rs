@@ -113,15 +113,25 @@ pub(crate) struct Drops([u32; DropReason::ALL.len()]);
 
 impl Drops {
     pub(crate) fn note(&mut self, reason: DropReason, count: u32) {
-        let index = DropReason::ALL.iter().position(|known| *known == reason);
-        if let Some(sum) = index.and_then(|index| self.0.get_mut(index)) {
-            *sum = sum.saturating_add(count);
-        }
+        let sum = &mut self.0[reason as usize];
+        *sum = sum.saturating_add(count);
     }
 
     pub(crate) fn take(&mut self) -> Option<Notice> {
-        let index = self.0.iter().position(|count| *count > 0)?;
-        let count = self.0.get_mut(index).map(core::mem::take)?;
-        DropReason::ALL.get(index).map(|reason| Notice::Dropped { reason: *reason, count })
+        let known = DropReason::ALL.iter().zip(&mut self.0);
+        let (reason, count) = known.into_iter().find(|(_, count)| **count > 0)?;
+        Some(Notice::Dropped { reason: *reason, count: core::mem::take(count) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_listed_in_the_order_of_their_numbers() {
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+        }
     }
 }

@@ -1,21 +1,30 @@
-//! Events on their way, oldest first, apart by priority so that who is dropped first is at hand.
+//! Events on their way, oldest first.
 use crate::event::{Priority, Queued};
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-/// Three lanes, each in the order of the sequence numbers.
+/// By ascending number. An event that has left leaves its place behind until half of all places are
+/// empty: taking one out of the middle moves no others.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    lanes: [VecDeque<Queued>; 3],
+    places: Vec<(u64, Option<Queued>)>,
+    /// All places before this one are empty.
+    front: usize,
+    len: usize,
+    /// Of each priority.
+    lens: [usize; 3],
     bytes: usize,
 }
 
+/// Empty places that are not worth a move of the others.
+const PLACES_SPARE: usize = 32;
+
 impl Queue {
     pub(crate) fn len(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.iter().all(VecDeque::is_empty)
+        self.len == 0
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -25,63 +34,71 @@ impl Queue {
     /// Puts an event at the end; its number is higher than all others.
     pub(crate) fn push(&mut self, event: Queued) {
         self.bytes += event.record.len();
-        if let Some(lane) = self.lanes.get_mut(event.priority.index()) {
-            lane.push_back(event);
-        }
+        self.len += 1;
+        self.lens[event.priority as usize] += 1;
+        self.places.push((event.seq, Some(event)));
     }
 
     /// The event with the lowest number above `seq`.
     pub(crate) fn after(&self, seq: u64) -> Option<&Queued> {
-        let next = |lane: &VecDeque<Queued>| lane.partition_point(|event| event.seq <= seq);
-        let nexts = self.lanes.iter().filter_map(|lane| lane.get(next(lane)));
-        nexts.min_by_key(|event| event.seq)
+        let rest = self.places.get(self.place(seq + 1)..).unwrap_or_default();
+        rest.iter().find_map(|(_, event)| event.as_ref())
     }
 
     /// All events by ascending number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        let [low, normal, high] = &self.lanes;
-        let mut lanes = [low.iter().peekable(), normal.iter().peekable(), high.iter().peekable()];
-        core::iter::from_fn(move || {
-            let next = (0..lanes.len())
-                .filter_map(|lane| Some((lanes.get_mut(lane)?.peek()?.seq, lane)))
-                .min()?;
-            lanes.get_mut(next.1)?.next()
-        })
+        let rest = self.places.get(self.front..).unwrap_or_default();
+        rest.iter().filter_map(|(_, event)| event.as_ref())
     }
 
-    /// The oldest event of each priority.
-    pub(crate) fn fronts(&self) -> impl Iterator<Item = &Queued> {
-        self.lanes.iter().filter_map(VecDeque::front)
+    pub(crate) fn find(&self, seq: u64) -> Option<&Queued> {
+        let (number, event) = self.places.get(self.place(seq))?;
+        event.as_ref().filter(|_| *number == seq)
     }
 
     pub(crate) fn find_mut(&mut self, seq: u64) -> Option<&mut Queued> {
-        self.lanes.iter_mut().find_map(|lane| {
-            let at = lane.binary_search_by_key(&seq, |event| event.seq).ok()?;
-            lane.get_mut(at)
-        })
+        let place = self.place(seq);
+        let (number, event) = self.places.get_mut(place)?;
+        event.as_mut().filter(|_| *number == seq)
     }
 
     pub(crate) fn take(&mut self, seq: u64) -> Option<Queued> {
-        let event = self.lanes.iter_mut().find_map(|lane| {
-            let at = lane.binary_search_by_key(&seq, |event| event.seq).ok()?;
-            // The front goes without moving the others, and it mostly is the front.
-            lane.remove(at)
-        })?;
+        let place = self.place(seq);
+        let (number, event) = self.places.get_mut(place)?;
+        let event = event.take_if(|_| *number == seq)?;
         self.bytes -= event.record.len();
+        self.len -= 1;
+        self.lens[event.priority as usize] -= 1;
+        while let Some((_, None)) = self.places.get(self.front) {
+            self.front += 1;
+        }
+        if self.places.len() > 2 * self.len + PLACES_SPARE {
+            self.places.retain(|(_, event)| event.is_some());
+            self.front = 0;
+        }
         Some(event)
+    }
+
+    /// The first place, of those that may be full, of a number not below this.
+    fn place(&self, seq: u64) -> usize {
+        self.places.partition_point(|(number, _)| *number < seq).max(self.front)
     }
 
     /// Takes out the one to be dropped in favour of an event of this priority: the oldest of the
     /// lowest, one that certainly never arrived before one that may have. None that is in flight.
     pub(crate) fn take_least(&mut self, below_or_at: Priority) -> Option<Queued> {
-        for lane in self.lanes.iter().take(below_or_at.index() + 1) {
-            let mut free = lane.iter().filter(|event| !event.in_flight);
-            let first = free.clone().next();
-            if let Some(event) = free.find(|event| !event.tried).or(first) {
-                return self.take(event.seq);
+        let rank = |event: &Queued| (event.priority as usize) << 1 | usize::from(event.tried);
+        let lowest = self.lens.iter().position(|len| *len > 0)? << 1;
+        let (mut least, mut seq) = ((below_or_at as usize + 1) << 1, 0);
+        for event in self.iter() {
+            if !event.in_flight && rank(event) < least {
+                (least, seq) = (rank(event), event.seq);
+                if least == lowest {
+                    break;
+                }
             }
         }
-        None
+        self.take(seq)
     }
 }
 

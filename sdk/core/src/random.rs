@@ -1,5 +1,7 @@
 //! Ids and jitter from one seed.
+use crate::codec::{Source, low_byte, put};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// xoshiro256++ (Blackman and Vigna, 2019): fast, small, and good far beyond what ids need. It is
 /// not for secrets, and nothing here is one.
@@ -8,10 +10,8 @@ pub(crate) struct Random([u64; 4]);
 
 impl Random {
     pub(crate) fn new(entropy: [u8; 32]) -> Self {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(entropy.chunks_exact(8)) {
-            *word = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-        }
+        let mut source = Source::new(&entropy);
+        let mut words = [0; 4].map(|_: u64| source.fixed(8));
         if words == [0; 4] {
             // The one state that it never leaves.
             words = [1; 4];
@@ -34,7 +34,7 @@ impl Random {
 
     /// Evenly from 0 to `max`, both included; the bias of the remainder is below 2^-32 for any wait.
     pub(crate) fn up_to(&mut self, max: u64) -> u64 {
-        self.next() % max.saturating_add(1).max(1)
+        self.next() % (max + 1)
     }
 
     /// Evenly from 0 to 1, 1 excluded.
@@ -46,13 +46,14 @@ impl Random {
 
     /// 16 random characters.
     pub(crate) fn word(&mut self) -> String {
-        let bytes = self.next().to_be_bytes();
-        bytes.iter().flat_map(|byte| hex(*byte)).map(char::from).collect()
+        let mut out = Vec::new();
+        push_hex(&mut out, self.next(), 16);
+        String::from_utf8(out).unwrap_or_default()
     }
 
     /// A random UUID (RFC 9562, version 4).
     pub(crate) fn uuid(&mut self) -> Uuid {
-        Uuid::of(u128::from(self.next()) << 64 | u128::from(self.next()), 4)
+        Uuid::of(self.next(), self.next(), 4)
     }
 }
 
@@ -61,36 +62,40 @@ impl Random {
 pub(crate) struct Uuid(pub(crate) [u8; 16]);
 
 impl Uuid {
-    fn of(bits: u128, version: u8) -> Self {
-        let mut bytes = bits.to_be_bytes();
-        bytes[6] = bytes[6] & 0x0f | version << 4;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
+    fn of(high: u64, low: u64, version: u64) -> Self {
+        let high = high & !0xf000 | version << 12;
+        let low = low << 2 >> 2 | 1 << 63;
+        let mut bytes = [0; 16];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let word = if index < 8 { high } else { low };
+            *byte = low_byte(word >> (56 - index % 8 * 8));
+        }
         Self(bytes)
     }
 
-    /// Its 36 characters.
-    pub(crate) fn text(self) -> [u8; 36] {
-        let mut out = [b'-'; 36];
-        let mut at = 0;
+    /// Appends its 36 characters.
+    pub(crate) fn push(self, out: &mut Vec<u8>) {
         for (index, byte) in self.0.iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
-                at += 1;
+                put(out, b"-");
             }
-            [out[at], out[at + 1]] = hex(*byte);
-            at += 2;
+            push_hex(out, u64::from(*byte), 2);
         }
-        out
     }
 
     pub(crate) fn to_text(self) -> String {
-        self.text().iter().map(|&byte| char::from(byte)).collect()
+        let mut out = Vec::new();
+        self.push(&mut out);
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 
-/// The two digits of a byte.
-pub(crate) fn hex(byte: u8) -> [u8; 2] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    [byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)])
+/// Appends the last so many hexadecimal digits of a number.
+pub(crate) fn push_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = low_byte(number >> (4 * place) & 15);
+        put(out, &[digit + if digit < 10 { b'0' } else { b'a' - 10 }]);
+    }
 }
 
 /// Mints message ids: UUIDs of version 7, which sort by time.
@@ -102,20 +107,18 @@ pub(crate) fn hex(byte: u8) -> [u8; 2] {
 #[derive(Debug)]
 pub(crate) struct MessageIds {
     fixed: u64,
-    counter: u32,
+    counter: u64,
 }
 
 impl MessageIds {
     pub(crate) fn new(random: &mut Random) -> Self {
-        let counter = u32::try_from(random.next() & 0x0fff_ffff).unwrap_or_default();
-        Self { fixed: random.next() & 0x3fff_ffff_ffff, counter }
+        Self { counter: random.next() & 0x0fff_ffff, fixed: random.next() }
     }
 
     pub(crate) fn mint(&mut self, at_ms: i64) -> Uuid {
         self.counter = (self.counter + 1) & 0x0fff_ffff;
-        let ms = u128::from(at_ms.max(0).unsigned_abs() & 0xffff_ffff_ffff);
-        let (high, low) = (u128::from(self.counter >> 16), u128::from(self.counter & 0xffff));
-        Uuid::of(ms << 80 | high << 64 | u128::from(self.fixed) << 16 | low, 7)
+        let ms = at_ms.max(0).cast_unsigned();
+        Uuid::of(ms << 16 | self.counter >> 16, self.fixed << 16 | self.counter & 0xffff, 7)
     }
 }
 
@@ -141,7 +144,7 @@ mod tests {
         assert_eq!(sorted.len(), seen.len());
         // The counter may wrap once from its high to its low half; else the order is that of time.
         assert!(seen.windows(2).filter(|pair| pair[0] > pair[1]).count() <= 1);
-        assert_eq!(random.uuid().text()[14], b'4');
+        assert_eq!(random.uuid().to_text().as_bytes()[14], b'4');
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! What an answer means. Only a collector's own word ends anything; whatever else comes back from a
 //! network (a captive portal's page, a proxy's error, half an answer) leaves the events where they are.
 use crate::input::Outcome;
-use crate::json::{Malformed, Reader};
+use crate::json::{Reader, count, member, text, whole};
 use crate::limits::{
     HOLD_FOREIGN_MS, HOLD_MS, REPLY_BYTES_MAX, RETRY_AFTER_MAX_MS, RETRY_AFTER_MIN_MS,
 };
 use crate::notice::DropReason;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 /// What is to be done about a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
     /// Each of its events is settled.
-    Settled(Settled),
+    Settled(Settled<'a>),
     /// It cannot be taken as it is: try with fewer events, and give a single one up.
     Split(DropReason),
     /// Try again, after what the collector asks for.
@@ -27,35 +26,34 @@ pub(crate) enum Verdict {
 }
 
 /// A collector's verdict on each event.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Settled {
-    /// Refused events, by their index in the batch.
-    pub(crate) rejected: Vec<(usize, String)>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Settled<'a> {
+    /// The list of refused events, checked; [`refusal`] reads its items.
+    pub(crate) rejected: &'a [u8],
     /// When the batch arrived, by the collector's clock.
     pub(crate) received_at: Option<i64>,
-    /// The device's public segments, if the project tells them.
-    pub(crate) segments: Option<Vec<String>>,
+    /// The list of the device's public segments; empty if the project does not tell them.
+    pub(crate) segments: &'a [u8],
 }
 
 /// Judges the outcome of sending `events` events as `batch_id`.
-pub(crate) fn judge(outcome: &Outcome<'_>, batch_id: &str, events: usize) -> Verdict {
+pub(crate) fn judge<'a>(outcome: &Outcome<'a>, batch_id: &str, events: usize) -> Verdict<'a> {
     let Outcome::Answer { status, content_type, retry_after, body } = *outcome else {
         let may_have_arrived = matches!(outcome, Outcome::Lost);
         return Verdict::Again { after_ms: None, may_have_arrived };
     };
     let after_ms = wait(retry_after);
-    let answer = if body.len() <= REPLY_BYTES_MAX { Answer::read(body) } else { None };
-    let media = content_type.split(';').next().unwrap_or_default().trim_ascii();
-    let is = |name: &str| media.eq_ignore_ascii_case(name);
-    let problem = answer.as_ref().is_some_and(|a| a.is_problem) && is("application/problem+json");
+    let answer = if body.len() <= REPLY_BYTES_MAX { whole(body) } else { None };
+    let answer = answer.filter(|body| core::str::from_utf8(body).is_ok()).unwrap_or_default();
+    let problem = member(answer, "type").starts_with(b"\"urn:sillage:problem:")
+        && is_media(content_type, "application/problem+json");
+    // Every event of the batch is refused, each by name.
+    let all = problem && status == 422 && refusals(answer, events) == Some(events);
+    let ours = is_media(content_type, "application/json") && member(answer, "success") == b"true";
     match status {
-        200 if is("application/json") => {
-            settled(answer, batch_id, events).unwrap_or(Verdict::Foreign { after_ms, status })
-        }
-        // Every event of the batch is refused, each by name.
-        422 if problem && answer.as_ref().is_some_and(|a| a.rejected.len() == events) => {
-            let answer = answer.map(|a| Answer { success: true, ..a });
-            settled(answer, batch_id, events).unwrap_or(Verdict::Foreign { after_ms, status })
+        200 | 422 if all || status == 200 => {
+            let settled = if all || ours { settled(answer, batch_id, events) } else { None };
+            settled.map_or(Verdict::Foreign { after_ms, status }, Verdict::Settled)
         }
         413 => Verdict::Split(DropReason::TooLarge),
         400 | 414 | 415 | 422 | 431 if problem => Verdict::Split(DropReason::Refused),
@@ -70,98 +68,59 @@ pub(crate) fn judge(outcome: &Outcome<'_>, batch_id: &str, events: usize) -> Ver
     }
 }
 
-/// A success, if it is ours and accounts for every event.
-fn settled(answer: Option<Answer>, batch_id: &str, events: usize) -> Option<Verdict> {
-    let Answer {
-        success,
-        batch_id: echo,
-        accepted,
-        duplicates,
-        rejected,
-        received_at,
-        segments,
-        ..
-    } = answer?;
-    let judged = accepted.checked_add(duplicates)?.checked_add(rejected.len() as u64)?;
-    // A collector lists them in order, each once.
-    let ordered = rejected.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
-    let inside = rejected.last().is_none_or(|(index, _)| *index < events);
-    let ours = success && echo == batch_id && judged == events as u64 && ordered && inside;
-    ours.then_some(Verdict::Settled(Settled { rejected, received_at, segments }))
+/// What an answer says of the events, if it is to this very try and accounts for each of them.
+fn settled<'a>(answer: &'a [u8], batch_id: &str, events: usize) -> Option<Settled<'a>> {
+    let taken = count_of(answer, "accepted")? + count_of(answer, "duplicates")?;
+    let judged = taken + refusals(answer, events)? as u64;
+    if text(member(answer, "batchId"))? != batch_id || judged != events as u64 {
+        return None;
+    }
+    let received = text(member(answer, "receivedAt"));
+    Some(Settled {
+        rejected: member(answer, "rejected"),
+        received_at: received.and_then(|time| sillage_wire::parse_own_time_ms(&time)),
+        segments: member(answer, "segments"),
+    })
+}
+
+/// How many events are refused. A collector lists them in order, each once.
+fn refusals(answer: &[u8], events: usize) -> Option<usize> {
+    let mut items = Reader::inside(member(answer, "rejected"));
+    let (mut refused, mut next) = (0, 0);
+    while let Some(item) = items.item() {
+        let (index, _) = refusal(item)?;
+        if index < next || index >= events {
+            return None;
+        }
+        next = index + 1;
+        refused += 1;
+    }
+    Some(refused)
+}
+
+/// Which event of the batch is refused, and the code of the reason.
+pub(crate) fn refusal(item: &[u8]) -> Option<(usize, String)> {
+    let index = usize::try_from(count(member(item, "index"))?).ok()?;
+    Some((index, text(member(item, "code"))?.into_owned()))
+}
+
+fn count_of(answer: &[u8], name: &str) -> Option<u64> {
+    let value = member(answer, name);
+    if value.is_empty() { Some(0) } else { count(value) }
+}
+
+/// Whether a `Content-Type` is of this media type, whatever its parameters.
+fn is_media(content_type: &str, name: &str) -> bool {
+    let content_type = content_type.as_bytes().trim_ascii();
+    let Some((media, rest)) = content_type.split_at_checked(name.len()) else { return false };
+    let whole = matches!(rest.trim_ascii().first(), None | Some(b';'));
+    media.eq_ignore_ascii_case(name.as_bytes()) && whole
 }
 
 /// Whole seconds, bounded: a collector that asks for years would lose a device.
 fn wait(retry_after: &str) -> Option<u64> {
-    let seconds: u64 = retry_after.trim_ascii().parse().ok()?;
-    Some(seconds.saturating_mul(1_000).clamp(RETRY_AFTER_MIN_MS, RETRY_AFTER_MAX_MS))
-}
-
-/// What our answers and our problem documents say.
-#[derive(Debug, Default)]
-struct Answer {
-    success: bool,
-    is_problem: bool,
-    batch_id: String,
-    accepted: u64,
-    duplicates: u64,
-    rejected: Vec<(usize, String)>,
-    received_at: Option<i64>,
-    segments: Option<Vec<String>>,
-}
-
-impl Answer {
-    fn read(body: &[u8]) -> Option<Self> {
-        let mut answer = Self::default();
-        let mut reader = Reader::new(core::str::from_utf8(body).ok()?);
-        reader
-            .object(|key, value| {
-                match key {
-                    "success" => answer.success = value.value()? == "true",
-                    "type" => {
-                        answer.is_problem = value.string()?.starts_with("urn:sillage:problem:")
-                    }
-                    "batchId" => answer.batch_id = value.string()?,
-                    "accepted" => answer.accepted = value.count()?,
-                    "duplicates" => answer.duplicates = value.count()?,
-                    "rejected" => value.list(|item| {
-                        answer.rejected.push(rejected(item)?);
-                        Ok(())
-                    })?,
-                    "receivedAt" => {
-                        answer.received_at = sillage_wire::parse_own_time_ms(&value.string()?);
-                    }
-                    "segments" => {
-                        let mut segments: Vec<String> = Vec::new();
-                        value.list(|item| {
-                            let key = item.string()?;
-                            if let Err(at) = segments.binary_search(&key) {
-                                segments.insert(at, key);
-                            }
-                            Ok(())
-                        })?;
-                        answer.segments = Some(segments);
-                    }
-                    _ => drop(value.value()?),
-                }
-                Ok(())
-            })
-            .ok()?;
-        reader.end().ok()?;
-        Some(answer)
-    }
-}
-
-fn rejected(item: &mut Reader<'_>) -> Result<(usize, String), Malformed> {
-    let (mut index, mut code) = (None, String::new());
-    item.object(|key, value| {
-        match key {
-            "index" => index = usize::try_from(value.count()?).ok(),
-            "code" => code = value.string()?,
-            _ => drop(value.value()?),
-        }
-        Ok(())
-    })?;
-    Ok((index.ok_or(Malformed)?, code))
+    let seconds = count(retry_after.as_bytes().trim_ascii())?;
+    Some((seconds * 1_000).clamp(RETRY_AFTER_MIN_MS, RETRY_AFTER_MAX_MS))
 }
 
 #[cfg(test)]
@@ -177,7 +136,7 @@ mod tests {
         Outcome::Answer { status, content_type, retry_after, body: body.as_bytes() }
     }
 
-    fn judged(status: u16, content_type: &str, body: &str) -> Verdict {
+    fn judged<'a>(status: u16, content_type: &'a str, body: &'a str) -> Verdict<'a> {
         judge(&answer(status, content_type, "", body), "b", 2)
     }
 
@@ -188,7 +147,8 @@ mod tests {
 
     #[test]
     fn only_our_own_word_settles_a_batch() {
-        assert_eq!(judged(200, JSON, TAKEN), Verdict::Settled(Settled::default()));
+        let taken = Settled { rejected: b"[]", ..Settled::default() };
+        assert_eq!(judged(200, JSON, TAKEN), Verdict::Settled(taken));
         assert_eq!(judged(200, "Application/JSON; charset=utf-8", TAKEN), judged(200, JSON, TAKEN));
         let foreign = |status| Verdict::Foreign { after_ms: None, status };
         let truncated = TAKEN.get(..TAKEN.len() - 1).unwrap();
@@ -216,15 +176,18 @@ mod tests {
             "rejected":[{"index":1,"messageId":"m","code":"too_deep","message":"…"}],
             "receivedAt":"2026-11-22T10:00:00.123Z","segments":["vip","hot-cart"],"more":{"x":[1]}}"#;
         let Verdict::Settled(settled) = judged(200, JSON, body) else { panic!("not settled") };
-        assert_eq!(settled.rejected, [(1, String::from("too_deep"))]);
+        let mut rejected = Reader::inside(settled.rejected);
+        assert_eq!(rejected.item().and_then(refusal), Some((1, String::from("too_deep"))));
+        assert_eq!(rejected.item(), None);
         assert_eq!(settled.received_at, Some(1_795_341_600_123));
-        assert_eq!(settled.segments.unwrap(), ["hot-cart", "vip"]);
+        assert_eq!(settled.segments, br#"["vip","hot-cart"]"#);
         let outside = body.replace("\"index\":1", "\"index\":2");
         assert!(matches!(judged(200, JSON, &outside), Verdict::Foreign { .. }));
         let all = r#"{"type":"urn:sillage:problem:no_valid_event","status":422,"batchId":"b",
             "rejected":[{"index":0,"code":"x"},{"index":1,"code":"y"}]}"#;
         let Verdict::Settled(settled) = judged(422, PROBLEM, all) else { panic!("not settled") };
-        assert_eq!(settled.rejected.len(), 2);
+        let mut rejected = Reader::inside(settled.rejected);
+        assert!(rejected.item().is_some() && rejected.item().is_some());
     }
 
     #[test]

@@ -13,12 +13,10 @@ pub(crate) struct Session {
 impl Session {
     /// Takes an event; says whether it begins a session.
     pub(crate) fn touch(&mut self, config: &Config, at: i64) -> bool {
-        let idle = i64::try_from(config.session_idle_ms).unwrap_or(i64::MAX);
-        let max = i64::try_from(config.session_max_ms).unwrap_or(i64::MAX);
-        let since = at.saturating_sub(self.last);
         // A clock that went back by more than the idle time tells nothing of the session.
-        let over = since > idle || since < idle.saturating_neg();
-        if self.start == 0 || over || at.saturating_sub(self.start) > max {
+        let idle = at.abs_diff(self.last) > config.session_idle_ms;
+        let long = at > self.start && at.abs_diff(self.start) > config.session_max_ms;
+        if self.start == 0 || idle || long {
             *self = Self { start: at, last: at };
             return true;
         }

@@ -17,3 +17,19 @@ pub struct Now {
     /// The monotonic clock.
     pub mono: MonoMillis,
 }
+
+/// The farthest moment from zero, in milliseconds: 285 000 years. What is beyond is taken for it, so
+/// that sums and differences of a few times never overflow.
+const TIME_MAX_MS: i64 = 1 << 53;
+
+pub(crate) fn bounded_time(ms: i64) -> i64 {
+    ms.clamp(-TIME_MAX_MS, TIME_MAX_MS)
+}
+
+impl Now {
+    /// The same moment, within what can be calculated with.
+    pub(crate) fn bounded(self) -> Self {
+        let wall = DeviceMillis(bounded_time(self.wall.0));
+        Self { wall, mono: MonoMillis(self.mono.0.min(TIME_MAX_MS.cast_unsigned())) }
+    }
+}

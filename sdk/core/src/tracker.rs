@@ -4,19 +4,18 @@ mod calls;
 mod sending;
 mod storing;
 
+use crate::action::Outbox;
 use crate::clock::Clock;
-use crate::consent::Consent;
-use crate::counts::Counts;
+use crate::event::Queued;
 use crate::heads::Heads;
 use crate::notice::Drops;
 use crate::queue::Queue;
 use crate::random::{MessageIds, Random, Uuid};
-use crate::session::Session;
+use crate::state::State;
 use crate::{Action, Choice, Config, Input, Lifecycle, Now};
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
-use calls::{Early, Waiting};
+use calls::Early;
 use sending::Link;
 use storing::Storage;
 
@@ -31,41 +30,31 @@ pub struct Tracker {
     message_ids: MessageIds,
     clock: Clock,
     now: Now,
-    identity: Identity,
+    /// The run of the process, for people.
+    boot_id: Uuid,
+    /// Counts changes of person, so that an answer about the last one is not taken for the next.
+    generation: u32,
+    /// What storage is to know.
+    state: State,
     /// The members of the context that the host has set.
     context: Vec<u8>,
-    consent: Consent,
-    counts: Counts,
     queue: Queue,
     heads: Heads,
     /// The heads of events of this device, and of events that name their own subjects, as long as
     /// neither identity, context nor session changes.
     current: [Option<u32>; 2],
-    early: VecDeque<Early>,
-    waiting: VecDeque<Waiting>,
+    early: Vec<Early>,
+    /// Events that wait for consent; they have no number yet.
+    waiting: Vec<Queued>,
     /// Of early and of waiting events together.
     waiting_bytes: usize,
     link: Link,
     storage: Storage,
     segments: Vec<String>,
     drops: Drops,
-    actions: VecDeque<Action>,
+    actions: Outbox,
     /// Where events are written before their length is known.
     scratch: Vec<u8>,
-}
-
-/// Who is speaking.
-#[derive(Debug)]
-struct Identity {
-    install: Uuid,
-    /// The run of the process, for people and for storage.
-    boot_id: Uuid,
-    boot: u32,
-    anonymous_id: String,
-    user_id: String,
-    session: Session,
-    /// Counts changes of person, so that an answer about the last one is not taken for the next.
-    generation: u32,
 }
 
 /// What became of every event that this installation created.
@@ -103,35 +92,28 @@ impl Tracker {
     pub fn new(config: Config, entropy: [u8; 32], now: Now) -> Self {
         let mut random = Random::new(entropy);
         let message_ids = MessageIds::new(&mut random);
-        let identity = Identity {
-            install: random.uuid(),
-            boot_id: random.uuid(),
-            boot: 1,
-            anonymous_id: String::new(),
-            user_id: String::new(),
-            session: Session::default(),
-            generation: 0,
-        };
+        let state = State { install: random.uuid(), boot: 1, ..State::default() };
+        let now = now.bounded();
         Self {
             config,
             message_ids,
             clock: Clock::new(now),
             now,
-            identity,
+            boot_id: random.uuid(),
+            generation: 0,
+            state,
             context: Vec::new(),
-            consent: Consent::default(),
-            counts: Counts::default(),
             queue: Queue::default(),
             heads: Heads::default(),
             current: [None; 2],
-            early: VecDeque::new(),
-            waiting: VecDeque::new(),
+            early: Vec::new(),
+            waiting: Vec::new(),
             waiting_bytes: 0,
             link: Link::default(),
             storage: Storage::default(),
             segments: Vec::new(),
             drops: Drops::default(),
-            actions: VecDeque::new(),
+            actions: Outbox::default(),
             scratch: Vec::new(),
             random,
         }
@@ -142,6 +124,7 @@ impl Tracker {
     /// # Guarantees
     /// Never panics on any input; what cannot be used is counted under a [`crate::DropReason`].
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        let now = now.bounded();
         // Calls made before the core was there come with their own, earlier time.
         if now.mono >= self.now.mono {
             self.now = now;
@@ -156,12 +139,12 @@ impl Tracker {
             Input::Reset => self.reset(),
             Input::Consent(choices) => {
                 for (category, choice) in choices {
-                    self.consent.choose(category, *choice);
+                    self.state.consent.choose(category, *choice);
                 }
                 self.consent_changed();
             }
             Input::Privacy { gpc, dnt } => {
-                self.consent.signal(gpc, dnt);
+                self.state.consent.signal(gpc, dnt);
                 self.consent_changed();
             }
             Input::Context(context) => self.set_context(&context),
@@ -176,42 +159,46 @@ impl Tracker {
     /// Gives the next thing to do, `None` when there is no more. See the crate's documentation for
     /// what a host owes.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if let Some(action) = self.actions.pop_front() {
+        if let Some(action) = self.actions.pop() {
             return Some(action);
         }
         self.expire_events();
-        if let Some(action) = self.actions.pop_front().or_else(|| self.store_event()) {
+        if let Some(action) = self.actions.pop().or_else(|| self.store_event()) {
             return Some(action);
         }
         self.settle_storage();
-        let dropped = |tracker: &mut Self| tracker.drops.take().map(Action::Notice);
-        let next = self.actions.pop_front().or_else(|| dropped(self));
-        next.or_else(|| self.send()).or_else(|| self.wake())
+        if let Some(action) = self.actions.pop() {
+            return Some(action);
+        }
+        if let Some(dropped) = self.drops.take() {
+            return Some(Action::Notice(dropped));
+        }
+        self.send().or_else(|| self.wake())
     }
 
     /// The device's own id; empty until storage has been restored.
     #[must_use]
     pub fn anonymous_id(&self) -> &str {
-        &self.identity.anonymous_id
+        &self.state.anonymous_id
     }
 
     /// The id of this installation, as the ledger knows it. It may change when storage is restored.
     #[must_use]
     pub fn install(&self) -> String {
-        self.identity.install.to_text()
+        self.state.install.to_text()
     }
 
     /// Who uses the device; empty if nobody has been identified.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        &self.identity.user_id
+        &self.state.user_id
     }
 
     /// What the person has chosen, as far as is known: for a host that drives several trackers of one
     /// person.
     #[must_use]
     pub fn choices(&self) -> &[(String, Choice)] {
-        self.consent.choices()
+        &self.state.consent.choices
     }
 
     /// The device's public segments as the collector last told them, sorted.
@@ -223,13 +210,13 @@ impl Tracker {
     /// What became of every event. Events that still wait for storage or consent are not in it.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        let owned = |(name, count): (&str, u64)| (String::from(name), count);
+        let counts = &self.state.counts;
         Ledger {
-            created: self.counts.created,
-            acknowledged: self.counts.acknowledged,
-            rejected: self.counts.rejected().map(owned).collect(),
-            dropped: self.counts.dropped().map(owned).collect(),
-            unsure: self.counts.unsure().map(owned).collect(),
+            created: counts.created,
+            acknowledged: counts.acknowledged,
+            rejected: counts.rejected(),
+            dropped: counts.dropped(),
+            unsure: counts.unsure(),
             pending: self.queue.len() as u64,
         }
     }
@@ -238,7 +225,7 @@ impl Tracker {
     /// as long as nothing may be stored.
     #[must_use]
     pub fn witness(&self) -> u64 {
-        if self.storage.is_storing() { self.counts.created } else { 0 }
+        if self.storage.is_storing() { self.state.counts.created } else { 0 }
     }
 
     /// Bytes of the queued events.

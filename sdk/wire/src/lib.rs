@@ -26,5 +26,5 @@ pub use event::{Event, EventType};
 pub use json::{Raw, ValueSink, transcode_object};
 pub use limits::{DEPTH_CEILING, Limits};
 pub use reply::{Rejected, Reply, write_rejected, write_reply};
-pub use time::{format_time_ms, parse_own_time_ms, parse_time_ms};
+pub use time::{format_time_ms, parse_own_time_ms, parse_time_ms, time_text};
 pub use verdict::{BodyError, Code, EventError};

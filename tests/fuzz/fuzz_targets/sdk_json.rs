@@ -2,32 +2,35 @@
 //! SDK writes, serde_json reads back.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
-use sdk_core::json::{Reader, is_object, push_float, push_i64, push_string, push_u64};
+use sdk_core::json::{
+    Reader, count, is_object, push_float, push_i64, push_string, push_u64, text as text_of, whole,
+};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let mut reader = Reader::new(text);
-    let ours = reader.value().is_ok() && reader.end().is_ok();
+    let ours = whole(bytes).is_some();
     let theirs = serde_json::from_str::<IgnoredAny>(text);
-    // They stop at 127 containers in one another, we at 64.
-    let deep = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > 64;
+    // They stop at 127 containers in one another, we at 63.
+    let deep = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > 63;
     assert!(ours == theirs.is_ok() || deep, "{text:?}");
     assert_eq!(is_object(text), ours && text.trim_ascii_start().starts_with('{'));
+    let value = whole(bytes).unwrap_or_default();
     if let Ok(Value::String(theirs)) = serde_json::from_str(text) {
-        assert_eq!(Reader::new(text).string(), Ok(theirs));
+        assert_eq!(text_of(value).as_deref(), Some(theirs.as_str()));
     }
     if let Ok(theirs) = serde_json::from_str::<u64>(text) {
-        assert_eq!(Reader::new(text).count(), Ok(theirs));
+        assert_eq!(count(value), Some(theirs).filter(|_| value.len() < 19));
     }
-    if let Ok(Value::Object(members)) = serde_json::from_str(text) {
-        let mut found = 0;
-        let read = Reader::new(text).object(|_, value| {
+    if let Ok(Value::Object(theirs)) = serde_json::from_str(text)
+        && ours
+    {
+        let (mut members, mut found) = (Reader::inside(value), 0);
+        while members.item().is_some() {
             found += 1;
-            value.value().map(drop)
-        });
-        assert!(read.is_ok() && found >= members.len());
+        }
+        assert!(found % 2 == 0 && found / 2 >= theirs.len());
     }
     let mut out = Vec::new();
     push_string(&mut out, text);

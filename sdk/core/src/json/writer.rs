@@ -1,8 +1,9 @@
 //! JSON text, written into a buffer that is reused.
-#[cfg(feature = "fields")]
-use super::Reader;
 use super::is_object;
-use crate::random::hex;
+#[cfg(feature = "fields")]
+use super::reader::whole;
+use crate::codec::{low_byte, put};
+use crate::random::push_hex;
 use crate::value::Object;
 #[cfg(feature = "fields")]
 use crate::value::Value;
@@ -20,48 +21,47 @@ const DEPTH_MAX: u32 = 8;
 
 /// Appends `text` as a JSON string, quotes included.
 pub fn push_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut plain = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(bytes.get(plain..at).unwrap_or_default());
-        plain = at + 1;
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let mut rest = text.as_bytes();
+    put(out, b"\"");
+    loop {
+        let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+        let (before, after) = rest.split_at(plain);
+        put(out, before);
+        let Some((&byte, after)) = after.split_first() else { break };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            _ => {
-                let [high, low] = hex(byte);
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+            b'\n' => put(out, b"\\n"),
+            0..0x20 => {
+                put(out, b"\\u");
+                push_hex(out, byte.into(), 4);
             }
+            _ => put(out, &[b'\\', byte]),
         }
+        rest = after;
     }
-    out.extend_from_slice(bytes.get(plain..).unwrap_or_default());
-    out.push(b'"');
+    put(out, b"\"");
 }
 
 /// Appends a number in decimal.
 pub fn push_u64(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
-    let mut at = digits.len();
+    let mut len = 0;
     let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + low_byte(rest % 10);
         rest /= 10;
+        len += 1;
         if rest == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    put(out, digits.get(digits.len() - len..).unwrap_or_default());
 }
 
 /// Appends a number in decimal.
 pub fn push_i64(out: &mut Vec<u8>, number: i64) {
     if number < 0 {
-        out.push(b'-');
+        put(out, b"-");
     }
     push_u64(out, number.unsigned_abs());
 }
@@ -94,7 +94,7 @@ pub(crate) fn push_members(out: &mut Vec<u8>, object: &Object<'_>) -> Result<(),
                 return Err(Unwritable);
             }
             let inner = text.trim_ascii().as_bytes();
-            out.extend_from_slice(inner.get(1..inner.len() - 1).unwrap_or_default().trim_ascii());
+            put(out, inner.get(1..inner.len() - 1).unwrap_or_default().trim_ascii());
             Ok(())
         }
     }
@@ -127,10 +127,7 @@ fn push_value(out: &mut Vec<u8>, value: &Value<'_>, depth: u32) -> Result<(), Un
         Value::Float(number) => push_float(out, *number),
         Value::Str(text) => push_string(out, text),
         Value::Json(text) => {
-            let mut reader = Reader::new(text);
-            let value = reader.value().map_err(|_| Unwritable)?;
-            reader.end().map_err(|_| Unwritable)?;
-            out.extend_from_slice(value.as_bytes());
+            put(out, whole(text.as_bytes()).ok_or(Unwritable)?);
         }
         Value::List(items) => {
             let depth = depth.checked_sub(1).ok_or(Unwritable)?;

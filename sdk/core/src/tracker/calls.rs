@@ -1,38 +1,26 @@
 //! From a call to a queued event.
 use super::Tracker;
-use crate::action::Action;
+use crate::batch::push_name;
+use crate::codec::put;
 use crate::consent::Gate;
 use crate::event::{EventHead, Priority, Queued, members};
-use crate::json::{Reader, Unwritable, push_members, push_string};
+use crate::json::{Reader, Unwritable, push_i64, push_members, push_string, text};
 use crate::limits::{EVENT_BYTES_MAX, EVENT_FRAME_BYTES, EVENT_NAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::notice::DropReason;
 use crate::random::{Random, Uuid};
+use crate::session::Session;
+use crate::time::bounded_time;
 use crate::value::Object;
 use crate::{Input, Key, Now, Options, Subject};
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::take;
 
-/// A call that came before storage was restored.
-#[derive(Debug)]
-pub(super) enum Early {
-    /// An event, its members written.
-    Call { call: Call, members: Box<[u8]> },
-    /// The person has left.
-    Reset,
-}
-
-/// An event that waits for consent.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    head: u32,
-    at: i64,
-    priority: Priority,
-    record: Arc<[u8]>,
-}
+/// What came before storage was restored: an event and what is written of it, or that the person has
+/// left.
+pub(super) type Early = Option<(Call, Vec<u8>)>;
 
 /// What is known of a call beside its members.
 #[derive(Debug)]
@@ -40,7 +28,7 @@ pub(super) struct Call {
     kind: Kind,
     priority: Priority,
     /// Of an identify or alias: who uses the device from now on.
-    user_id: Box<str>,
+    user_id: String,
     /// It names its own subject.
     own: bool,
     message_id: Uuid,
@@ -134,9 +122,8 @@ impl Tracker {
             }
             _ => return Err(Unwritable),
         };
-        out.extend_from_slice(b"\"type\":\"");
-        out.extend_from_slice(kind.as_str().as_bytes());
-        out.push(b'"');
+        put(out, b"\"type\":");
+        push_string(out, kind.as_str());
         for (name, text) in texts {
             push_text(out, name, text);
         }
@@ -152,11 +139,11 @@ impl Tracker {
         Ok(Call {
             kind,
             priority: self.priority(kind, texts[0].1),
-            user_id: Box::from(user_id),
+            user_id: String::from(user_id),
             own: options.subject.is_some(),
             message_id: options.message_id.map_or_else(|| self.message_ids.mint(called), Uuid),
             called,
-            at: options.at.map_or(called, |at| at.0),
+            at: options.at.map_or(called, |at| bounded_time(at.0)),
         })
     }
 
@@ -177,7 +164,7 @@ impl Tracker {
         let bytes = members.len();
         if self.has_room_to_wait(bytes) {
             self.waiting_bytes += bytes;
-            self.early.push_back(Early::Call { call, members: members.into() });
+            self.early.push(Some((call, members.to_vec())));
         } else {
             self.give_up(DropReason::WaitingFull);
         }
@@ -185,18 +172,17 @@ impl Tracker {
 
     fn has_room_to_wait(&self, bytes: usize) -> bool {
         self.waiting() < self.config.waiting_events_max
-            && self.waiting_bytes.saturating_add(bytes) <= self.config.waiting_bytes_max
+            && self.waiting_bytes + bytes <= self.config.waiting_bytes_max
     }
 
     /// Takes up what came before storage was restored, in order.
     pub(super) fn admit_early(&mut self) {
-        for early in take(&mut self.early) {
-            match early {
-                Early::Call { call, members } => {
-                    self.waiting_bytes -= members.len();
-                    self.admit(&call, &mut members.into_vec());
-                }
-                Early::Reset => self.reset(),
+        for early in &take(&mut self.early) {
+            if let Some((call, record)) = early {
+                self.waiting_bytes -= record.len();
+                self.admit(call, &mut record.clone());
+            } else {
+                self.reset();
             }
         }
     }
@@ -205,17 +191,14 @@ impl Tracker {
     pub(super) fn reset(&mut self) {
         if !self.storage.is_restored() {
             // Several in a row are one.
-            if !matches!(self.early.back(), Some(Early::Reset)) {
-                self.early.push_back(Early::Reset);
+            if !matches!(self.early.last(), Some(None)) {
+                self.early.push(None);
             }
             return;
         }
-        self.identity.anonymous_id = self.random.uuid().to_text();
-        self.identity.user_id.clear();
-        self.identity.session = crate::session::Session::default();
-        self.identity.generation = self.identity.generation.wrapping_add(1);
-        self.current[0] = None;
-        self.storage.touch();
+        self.state.anonymous_id = self.random.uuid().to_text();
+        self.state.session = Session::default();
+        self.change_user("");
         self.set_segments(Vec::new());
     }
 
@@ -232,7 +215,7 @@ impl Tracker {
     fn admit(&mut self, call: &Call, record: &mut Vec<u8>) {
         if !call.own {
             if call.kind == Kind::Alias {
-                push_text(record, "previousId", &self.identity.anonymous_id);
+                push_text(record, "previousId", &self.state.anonymous_id);
             }
             self.now_used_by(&call.user_id);
         }
@@ -242,120 +225,121 @@ impl Tracker {
         if record.len() + EVENT_FRAME_BYTES > EVENT_BYTES_MAX {
             return self.give_up(DropReason::TooLarge);
         }
-        let name = name_of(members(record));
+        let name = name_of(record);
         if !is_drawn(&mut self.random, &self.config.sampling, &name) {
             return self.give_up(DropReason::Sampled);
         }
-        let gate = self.consent.gate(&self.config, &name);
+        let gate = self.state.consent.gate(&self.config, &name);
         if gate == Gate::Closed {
             return self.give_up(DropReason::ConsentDenied);
         }
         let head = self.head(call);
-        let frame = EventHead {
-            priority: call.priority,
-            head,
-            boot: self.identity.boot,
-            at: call.at,
-            message_id: call.message_id,
-        };
+        let (boot, at, message_id) = (self.state.boot, call.at, call.message_id);
+        let frame = EventHead { priority: call.priority, head, boot, at, message_id };
         frame.stamp(record);
-        let record: Arc<[u8]> = Arc::from(record.as_slice());
-        let waiting = Waiting { head, at: call.at, priority: call.priority, record };
+        let event = Queued::new(0, &frame, Arc::from(record.as_slice()));
         if gate == Gate::Open {
-            self.enqueue(waiting);
+            self.enqueue(event);
         } else {
-            self.wait_for_consent(waiting);
+            self.wait_for_consent(event);
         }
     }
 
     fn now_used_by(&mut self, user_id: &str) {
-        if !user_id.is_empty() && *self.identity.user_id != *user_id {
-            self.identity.user_id = String::from(user_id);
-            self.identity.generation = self.identity.generation.wrapping_add(1);
-            self.current[0] = None;
-            self.storage.touch();
+        if !user_id.is_empty() && self.state.user_id != user_id {
+            self.change_user(user_id);
         }
+    }
+
+    fn change_user(&mut self, user_id: &str) {
+        self.state.user_id = String::from(user_id);
+        self.generation = self.generation.wrapping_add(1);
+        self.current[0] = None;
+        self.storage.touch();
     }
 
     /// The number of what this event shares with its neighbours.
     fn head(&mut self, call: &Call) -> u32 {
-        let place = usize::from(call.own);
-        if !call.own && self.identity.session.touch(&self.config, call.called) {
+        if !call.own && self.state.session.touch(&self.config, call.called) {
             self.current[0] = None;
         }
-        if let Some(Some(number)) = self.current.get(place) {
-            return *number;
+        let place = usize::from(call.own);
+        if let Some(number) = self.current[place] {
+            return number;
         }
         let (mut ids, mut context) = (Vec::new(), self.context.clone());
         if !call.own {
-            ids.extend_from_slice(b"\"anonymousId\":");
-            push_string(&mut ids, &self.identity.anonymous_id);
-            push_text(&mut ids, "userId", &self.identity.user_id);
-            if self.identity.session.start != 0 {
-                let comma: &[u8] = if context.is_empty() { b"" } else { b"," };
-                context.extend_from_slice(comma);
-                context.extend_from_slice(b"\"sessionId\":");
-                crate::json::push_i64(&mut context, self.identity.session.start);
+            put(&mut ids, b"\"anonymousId\":");
+            push_string(&mut ids, &self.state.anonymous_id);
+            push_text(&mut ids, "userId", &self.state.user_id);
+            if self.state.session.start != 0 {
+                if !context.is_empty() {
+                    put(&mut context, b",");
+                }
+                put(&mut context, b"\"sessionId\":");
+                push_i64(&mut context, self.state.session.start);
             }
         }
-        let number = self.heads.intern(&ids, &context);
+        let number = self.heads.intern(&ids, &context, &mut self.state.next_head);
         self.storage.touch();
-        if let Some(current) = self.current.get_mut(place) {
-            *current = Some(number);
-        }
+        self.current[place] = Some(number);
         number
     }
 
-    fn enqueue(&mut self, event: Waiting) {
-        let Waiting { head, at, priority, record } = event;
+    fn enqueue(&mut self, mut event: Queued) {
         while self.queue.len() >= self.config.queue_events_max
-            || self.queue.bytes().saturating_add(record.len()) > self.config.queue_bytes_max
+            || self.queue.bytes() + event.record.len() > self.config.queue_bytes_max
         {
-            let Some(least) = self.queue.take_least(priority) else {
+            let Some(least) = self.queue.take_least(event.priority) else {
                 return self.give_up(DropReason::QueueFull);
             };
             self.gone(&least);
             self.count_drop(DropReason::QueueFull, least.tried, 1);
         }
-        self.counts.created += 1;
+        self.state.counts.created += 1;
         self.storage.start();
-        if let Some(shared) = self.heads.find_mut(head) {
-            shared.events += 1;
-        }
-        let seq = self.counts.created;
-        let (boot, since) = (self.identity.boot, Some(self.now.mono.0));
-        let (in_flight, tried) = (false, false);
-        self.queue.push(Queued { seq, head, boot, at, priority, since, in_flight, tried, record });
+        event.seq = self.state.counts.created;
+        event.since = Some(self.now.mono.0);
+        self.keep(event);
     }
 
-    fn wait_for_consent(&mut self, event: Waiting) {
+    /// Queues an event that has its number.
+    pub(super) fn keep(&mut self, event: Queued) {
+        self.heads.refer(event.head, 1);
+        self.queue.push(event);
+    }
+
+    fn wait_for_consent(&mut self, event: Queued) {
         let bytes = event.record.len();
         if !self.has_room_to_wait(bytes) {
             // Whoever matters least leaves; of equals, who came first.
-            let least =
-                (0..self.waiting.len()).min_by_key(|&at| self.waiting.get(at).map(|w| w.priority));
-            let least = least.filter(|&at| {
-                let other = self.waiting.get(at);
-                other.is_some_and(|w| w.priority <= event.priority && w.record.len() >= bytes)
+            let mut least = 0;
+            for (at, other) in self.waiting.iter().enumerate() {
+                if self.waiting.get(least).is_some_and(|least| other.priority < least.priority) {
+                    least = at;
+                }
+            }
+            let makes_room = self.waiting.get(least).is_some_and(|least| {
+                least.priority <= event.priority && least.record.len() >= bytes
             });
-            let Some(least) = least.and_then(|at| self.waiting.remove(at)) else {
-                return self.give_up(DropReason::WaitingFull);
-            };
-            self.stop_waiting(&least);
+            if makes_room {
+                self.stop_waiting(least);
+            }
             self.give_up(DropReason::WaitingFull);
+            if !makes_room {
+                return;
+            }
         }
         self.waiting_bytes += bytes;
-        if let Some(head) = self.heads.find_mut(event.head) {
-            head.events += 1;
-        }
-        self.waiting.push_back(event);
+        self.heads.refer(event.head, 1);
+        self.waiting.push(event);
     }
 
-    fn stop_waiting(&mut self, event: &Waiting) {
+    fn stop_waiting(&mut self, at: usize) -> Queued {
+        let event = self.waiting.remove(at);
         self.waiting_bytes -= event.record.len();
-        if let Some(head) = self.heads.find_mut(event.head) {
-            head.events -= 1;
-        }
+        self.heads.refer(event.head, -1);
+        event
     }
 
     /// Looks at every event again that may be kept now, or no longer.
@@ -364,29 +348,34 @@ impl Tracker {
             return;
         }
         self.storage.touch();
-        for event in take(&mut self.waiting) {
-            match self.consent.gate(&self.config, &name_of(members(&event.record))) {
-                Gate::Unknown => self.waiting.push_back(event),
+        let mut at = 0;
+        while let Some(event) = self.waiting.get(at) {
+            match self.gate(event) {
+                Gate::Unknown => at += 1,
                 Gate::Open => {
-                    self.stop_waiting(&event);
+                    let event = self.stop_waiting(at);
                     self.enqueue(event);
                 }
                 Gate::Closed => {
-                    self.stop_waiting(&event);
+                    self.stop_waiting(at);
                     self.give_up(DropReason::ConsentDenied);
                 }
             }
         }
         // Unknown is no yes either: storage may have lost the choice under which they were kept, or the
         // app may need more consents than it did.
-        let withdrawn = |event: &&Queued| {
-            self.consent.gate(&self.config, &name_of(members(&event.record))) != Gate::Open
-        };
-        let withdrawn: Vec<u64> =
-            self.queue.iter().filter(withdrawn).map(|event| event.seq).collect();
-        for seq in withdrawn {
-            self.abandon(seq, DropReason::ConsentWithdrawn);
+        let mut seq = 0;
+        while let Some(event) = self.queue.after(seq) {
+            seq = event.seq;
+            if self.gate(event) != Gate::Open {
+                self.abandon(seq, DropReason::ConsentWithdrawn);
+            }
         }
+    }
+
+    /// Whether an event may be kept.
+    pub(super) fn gate(&self, event: &Queued) -> Gate {
+        self.state.consent.gate(&self.config, &name_of(&event.record))
     }
 
     /// Gives a queued event up.
@@ -402,23 +391,21 @@ impl Tracker {
         // Until it has been polled, nobody has stored it; so what is polled is bounded by the queue,
         // however long a host does not come.
         if event.seq <= self.storage.polled {
-            self.actions.push_back(Action::Forget { key: Key::Event(event.seq) });
+            self.actions.forget(Key::Event(event.seq));
         }
-        if let Some(head) = self.heads.find_mut(event.head) {
-            head.events -= 1;
-        }
+        self.heads.refer(event.head, -1);
         self.storage.touch();
     }
 
     /// Counts a call that never became a queued event.
     fn give_up(&mut self, reason: DropReason) {
-        self.counts.created += 1;
+        self.state.counts.created += 1;
         self.count_drop(reason, false, 1);
     }
 
     /// Counts events given up, and tells the app.
     pub(super) fn count_drop(&mut self, reason: DropReason, tried: bool, count: u32) {
-        self.counts.drop(reason, tried, count.into());
+        self.state.counts.drop(reason, tried, count.into());
         self.storage.touch();
         self.report_later();
         self.drops.note(reason, count);
@@ -430,35 +417,21 @@ fn is_drawn(random: &mut Random, sampling: &[(String, f64)], name: &str) -> bool
     rate.is_none_or(|(_, rate)| random.share() < *rate)
 }
 
-/// What settings call an event, read from its members.
-pub(super) fn name_of(members: &[u8]) -> Cow<'_, str> {
-    let members = core::str::from_utf8(members).unwrap_or_default();
-    let (mut kind, mut event) = ("", None);
+/// What settings call an event, read from its record.
+pub(super) fn name_of(record: &[u8]) -> Cow<'_, str> {
     // The members are ours: the type comes first, the event's name second.
-    let mut rest = members;
-    for _ in 0..2 {
-        let mut reader = Reader::new(rest);
-        let Ok(key) = reader.value() else { break };
-        rest = rest.get(key.len() + 1..).unwrap_or_default();
-        let mut reader = Reader::new(rest);
-        let Ok(value) = reader.value() else { break };
-        match key {
-            "\"type\"" => kind = value,
-            "\"event\"" if value.contains('\\') => {
-                event = Reader::new(value).string().ok().map(Cow::Owned);
-            }
-            "\"event\"" => event = Some(Cow::Borrowed(value.trim_matches('"'))),
-            _ => {}
-        }
-        rest = rest.get(value.len() + 1..).unwrap_or_default();
+    let mut members = Reader::new(members(record));
+    members.item();
+    let mut name = members.item().unwrap_or_default();
+    match name {
+        b"\"page\"" => return Cow::Borrowed(Kind::Page.name()),
+        b"\"screen\"" => return Cow::Borrowed(Kind::Screen.name()),
+        _ => {}
     }
-    event.unwrap_or_else(|| {
-        Cow::Borrowed(match kind {
-            "\"page\"" => Kind::Page.name(),
-            "\"screen\"" => Kind::Screen.name(),
-            other => other.trim_matches('"'),
-        })
-    })
+    if members.item() == Some(b"\"event\"") {
+        name = members.item().unwrap_or_default();
+    }
+    text(name).unwrap_or_default()
 }
 
 fn bounded(text: &str, min: usize, max: usize) -> Result<(), Unwritable> {
@@ -468,9 +441,7 @@ fn bounded(text: &str, min: usize, max: usize) -> Result<(), Unwritable> {
 /// Appends `,"name":"text"` unless the text is empty.
 fn push_text(out: &mut Vec<u8>, name: &str, text: &str) {
     if !text.is_empty() {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
+        push_name(out, name);
         push_string(out, text);
     }
 }
@@ -478,15 +449,14 @@ fn push_text(out: &mut Vec<u8>, name: &str, text: &str) {
 /// Appends `,"name":{…}` unless the object is empty.
 fn push_object(out: &mut Vec<u8>, name: &str, object: &Object<'_>) -> Result<(), Unwritable> {
     let start = out.len();
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":{");
+    push_name(out, name);
+    put(out, b"{");
     let inner = out.len();
     push_members(out, object)?;
     if out.len() == inner {
         out.truncate(start);
     } else {
-        out.push(b'}');
+        put(out, b"}");
     }
     Ok(())
 }

@@ -2,14 +2,17 @@
 use super::Tracker;
 use crate::action::{Action, SendId, Way};
 use crate::batch::{self, Envelope};
+use crate::codec::put;
 use crate::event::Queued;
 use crate::input::Outcome;
+use crate::json::{Reader, texts};
 use crate::limits::{
-    FLIGHT_MAX_MS, HOLD_MS, REPLY_BYTES_MAX, REPORT_WAIT_MS, RETRY_BACKGROUND_MAX_MS,
-    RETRY_BASE_MS, RETRY_FOREGROUND_MAX_MS,
+    EVENT_FRAME_BYTES, FLIGHT_MAX_MS, HOLD_MS, REPLY_BYTES_MAX, REPORT_WAIT_MS,
+    RETRY_BACKGROUND_MAX_MS, RETRY_BASE_MS, RETRY_FOREGROUND_MAX_MS,
 };
 use crate::notice::{DropReason, Notice};
-use crate::reply::{Settled, Verdict, judge};
+use crate::reply::{Settled, Verdict, judge, refusal};
+use crate::state::State;
 use crate::time::MonoMillis;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -31,25 +34,20 @@ pub(super) struct Link {
     retry_at: u64,
     /// Not before this: what a collector has asked for.
     not_before: u64,
-    /// Not before this: the key or the address is wrong. `None`: nothing is held.
-    held: Option<Hold>,
-    /// The most events of a batch, while larger ones are not taken.
-    split: Option<usize>,
-    /// When what was given up is to be reported, if no batch takes it along.
-    report_at: Option<u64>,
-    /// How much of what was given up a collector has been told.
-    pub(super) told: u64,
-    /// How much of what was acknowledged a collector has been told.
-    pub(super) told_acknowledged: u64,
-    wake: Option<u64>,
+    /// Not before this: the key or the address is wrong.
+    held_until: u64,
+    /// It was somebody else than a collector who refused: another network may not.
+    held_by_foreigner: bool,
+    /// The most events of a batch, while larger ones are not taken; else 0.
+    split: usize,
+    /// When what was given up is to be reported, if no batch takes it along; 0: it is not known yet.
+    report_at: u64,
+    /// What the host was last asked for.
+    wake: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Hold {
-    until: u64,
-    /// Somebody else than a collector refused: another network may not.
-    foreign: bool,
-}
+/// A moment that does not come.
+const NEVER: u64 = u64::MAX;
 
 /// A batch that is not answered.
 #[derive(Debug)]
@@ -73,15 +71,14 @@ impl Link {
     /// Something has changed for the better: our own waits end, a collector's do not.
     pub(super) fn forgive(&mut self) {
         self.retry_at = 0;
-        if self.held.is_some_and(|hold| hold.foreign) {
-            self.held = None;
+        if self.held_by_foreigner {
+            self.held_until = 0;
         }
     }
 
     /// Before when nothing may be sent.
     fn blocked_until(&self) -> u64 {
-        let held = self.held.map_or(0, |hold| hold.until);
-        self.retry_at.max(self.not_before).max(held)
+        self.retry_at.max(self.not_before).max(self.held_until)
     }
 }
 
@@ -92,15 +89,14 @@ impl Tracker {
         if !self.may_send() || self.link.blocked_until() > now {
             return None;
         }
-        if !self.queue.iter().any(|event| !event.in_flight) {
-            let due = self.report_due_at().is_some_and(|at| at <= now);
-            if due && self.link.is_quiet() {
+        if self.first().is_none() {
+            if self.report_due_at() <= now && self.link.is_quiet() {
                 return Some(self.launch(Vec::new()));
             }
             self.link.push &= !self.link.is_quiet() || self.report_is_due();
             return None;
         }
-        if self.batch_due_at()? > now {
+        if self.batch_due_at() > now {
             return None;
         }
         let run = self.run();
@@ -109,23 +105,25 @@ impl Tracker {
 
     /// The first moment at which something is to be done, if it is another than the last one told.
     pub(super) fn wake(&mut self) -> Option<Action> {
-        let now = self.now.mono.0;
-        let flights = self.link.flights.iter().map(|flight| flight.deadline).min();
-        let mut next = flights;
+        let mut next = NEVER;
         if self.may_send() {
-            let due = self.batch_due_at().or_else(|| {
+            let due = match self.first() {
+                Some(_) => self.batch_due_at(),
                 // A report waits for what is in flight, which may make it unnecessary.
-                self.report_due_at().filter(|_| self.link.is_quiet())
-            });
-            let due = due.map(|due| due.max(self.link.blocked_until()));
-            next = [flights, due].into_iter().flatten().min();
+                None if self.link.is_quiet() => self.report_due_at(),
+                None => NEVER,
+            };
+            next = due.max(self.link.blocked_until());
         }
-        let next = next.map(|next| next.max(now + 1));
-        if next.is_none() || next == self.link.wake {
+        for flight in &self.link.flights {
+            next = next.min(flight.deadline);
+        }
+        next = next.max(self.now.mono.0 + 1);
+        if next == NEVER || next == self.link.wake {
             return None;
         }
         self.link.wake = next;
-        next.map(|next| Action::WakeAt(MonoMillis(next)))
+        Some(Action::WakeAt(MonoMillis(next)))
     }
 
     fn may_send(&self) -> bool {
@@ -138,53 +136,62 @@ impl Tracker {
             && link.flights.len() < flights_max.max(1)
     }
 
-    /// When the events that are not in flight are to leave, waits left out; `None` without any.
-    fn batch_due_at(&self) -> Option<u64> {
-        let first = self.queue.iter().find(|event| !event.in_flight)?;
-        let in_flight: usize = self.link.flights.iter().map(|flight| flight.seqs.len()).sum();
-        let full = self.queue.len().saturating_sub(in_flight) >= self.config.batch_events;
+    /// The oldest event that is not in flight.
+    fn first(&self) -> Option<&Queued> {
+        self.queue.iter().find(|event| !event.in_flight)
+    }
+
+    /// When the events that are not in flight are to leave, waits left out.
+    fn batch_due_at(&self) -> u64 {
         let link = &self.link;
-        if full || link.push || link.failures > 0 || link.split.is_some() {
-            return Some(0);
+        let in_flight: usize = link.flights.iter().map(|flight| flight.seqs.len()).sum();
+        let full = self.queue.len() >= self.config.batch_events.saturating_add(in_flight);
+        if full || link.push || link.failures > 0 || link.split > 0 {
+            return 0;
         }
-        Some(first.since.map_or(0, |since| since.saturating_add(self.config.batch_age_ms)))
+        let since = self.first().and_then(|event| event.since);
+        since.map_or(0, |since| since.saturating_add(self.config.batch_age_ms))
     }
 
     /// Whether the collector does not know yet what was given up; or what was acknowledged last, where
     /// it needs that to tell what is unsure from what is on its way.
     pub(super) fn report_is_due(&self) -> bool {
-        let unsure = || self.counts.unsure().next().is_some();
-        let settled =
-            self.queue.is_empty() && self.counts.acknowledged > self.link.told_acknowledged;
-        let news = self.counts.given_up() > self.link.told || settled && unsure();
+        let State { counts, told, told_acknowledged, .. } = &self.state;
+        let settled = self.queue.is_empty() && counts.acknowledged > *told_acknowledged;
+        let news = counts.given_up() > *told || settled && counts.are_unsure();
         news && self.storage.is_storing() && !self.link.stopped
     }
 
     /// Something was given up; a collector is to hear of it.
     pub(super) fn report_later(&mut self) {
-        let at = self.now.mono.0.saturating_add(REPORT_WAIT_MS);
-        self.link.report_at.get_or_insert(at);
+        if self.link.report_at == 0 {
+            self.link.report_at = self.now.mono.0 + REPORT_WAIT_MS;
+        }
     }
 
-    /// `None`: nothing is to be reported. Without a time of its own a report is due at once: it became
-    /// possible only now.
-    fn report_due_at(&self) -> Option<u64> {
-        let at = if self.link.push { 0 } else { self.link.report_at.unwrap_or(0) };
-        self.report_is_due().then_some(at)
+    /// Without a time of its own a report is due at once: it became possible only now.
+    fn report_due_at(&self) -> u64 {
+        match self.report_is_due() {
+            true if self.link.push => 0,
+            true => self.link.report_at,
+            false => NEVER,
+        }
     }
 
     /// The oldest events that can share a batch.
     fn run(&self) -> Vec<u64> {
         let config = &self.config;
-        let events_max = self.link.split.unwrap_or(config.batch_events_max).max(1);
+        let split = self.link.split;
+        let events_max = if split > 0 { split } else { config.batch_events_max };
         let mut seqs = Vec::new();
-        let mut bytes = 0usize;
-        let mut alike = None;
+        let mut bytes = 0;
+        let mut alike = (0, 0);
         for event in self.queue.iter().filter(|event| !event.in_flight) {
-            bytes = bytes.saturating_add(event.record.len() + crate::limits::EVENT_FRAME_BYTES);
-            let fits =
-                seqs.is_empty() || seqs.len() < events_max && bytes <= config.batch_bytes_max;
-            if !fits || *alike.get_or_insert((event.head, event.boot)) != (event.head, event.boot) {
+            bytes += event.record.len() + EVENT_FRAME_BYTES;
+            let own = (event.head, event.boot);
+            if seqs.is_empty() {
+                alike = own;
+            } else if seqs.len() >= events_max || bytes > config.batch_bytes_max || alike != own {
                 break;
             }
             seqs.push(event.seq);
@@ -194,14 +201,14 @@ impl Tracker {
 
     /// Writes a batch of these events, or of none to report, and counts it as sent.
     fn launch(&mut self, seqs: Vec<u64>) -> Action {
+        let batch_id = self.random.word();
+        let sent = self.clock.steady(self.now);
+        let body = self.body(&batch_id, sent, &seqs);
         for &seq in &seqs {
             if let Some(event) = self.queue.find_mut(seq) {
                 event.in_flight = true;
             }
         }
-        let batch_id = self.random.word();
-        let sent = self.clock.steady(self.now);
-        let body = self.body(&batch_id, sent, &seqs);
         let link = &mut self.link;
         let id = SendId(link.next_send);
         link.next_send += 1;
@@ -210,54 +217,52 @@ impl Tracker {
             batch_id,
             seqs,
             sent,
-            deadline: self.now.mono.0.saturating_add(FLIGHT_MAX_MS),
-            given_up: self.counts.given_up(),
-            acknowledged: self.counts.acknowledged,
-            generation: self.identity.generation,
+            deadline: self.now.mono.0 + FLIGHT_MAX_MS,
+            given_up: self.state.counts.given_up(),
+            acknowledged: self.state.counts.acknowledged,
+            generation: self.generation,
         });
         let way = if link.background { Way::Leaving } else { Way::Usual };
         Action::Send { id, body, way }
     }
 
-    fn body(&self, batch_id: &str, sent_at: i64, seqs: &[u64]) -> Vec<u8> {
-        let events = || {
-            let among = |event: &&Queued| seqs.binary_search(&event.seq).is_ok();
-            self.queue.iter().filter(among).take(seqs.len())
-        };
-        let first = events().next();
-        let bound = match first {
-            Some(event) if event.boot != self.identity.boot => {
+    fn body(&mut self, batch_id: &str, sent_at: i64, seqs: &[u64]) -> Vec<u8> {
+        let mut bound = self.clock.bound(self.now);
+        // A report says which SDK it is from, and of no one.
+        let (mut ids, mut context): (&[u8], &[u8]) = (&[], &self.context);
+        if let Some(event) = seqs.first().and_then(|seq| self.queue.find(*seq)) {
+            if event.boot != self.state.boot {
                 // Unknown: then the wall clock is taken to have run on between the boots.
-                self.storage.bound_of(event.boot).or_else(|| self.clock.bound(self.now))
+                bound = self.bound_of(event.boot).or(bound);
             }
-            _ => self.clock.bound(self.now),
-        };
+            if let Some(head) = self.heads.find(event.head) {
+                (ids, context) = (&head.ids, &head.context);
+            }
+        }
         let mut consent = Vec::new();
-        self.consent.push_context(&self.config, &mut consent);
+        self.state.consent.push_context(&self.config, &mut consent);
         let envelope = Envelope {
             batch_id,
-            install: self.identity.install,
-            boot: self.identity.boot_id,
-            counts: &self.counts,
+            install: self.state.install,
+            boot: self.boot_id,
+            counts: &self.state.counts,
             sent_at,
             uptime_ms: self.clock.uptime_ms(self.now),
             bound,
             resends: self.link.failures.into(),
+            ids,
+            context,
             consent: &consent,
         };
-        let head = match first {
-            Some(event) => self.heads.find(event.head).cloned(),
-            None => Some(self.report_head()),
-        };
         let mut out = Vec::with_capacity(1_024 + seqs.len() * 384);
-        batch::write(&envelope, head.as_ref(), events(), &mut out);
+        batch::open(&envelope, &mut out);
+        let mut before: &[u8] = b"[";
+        for event in seqs.iter().filter_map(|seq| self.queue.find(*seq)) {
+            batch::push_event(&mut out, before, event);
+            before = b",";
+        }
+        put(&mut out, if seqs.is_empty() { b"[]}" } else { b"]}" });
         out
-    }
-
-    /// A report says which SDK it is from, and of no one.
-    fn report_head(&self) -> crate::heads::Head {
-        let context = self.context.clone();
-        crate::heads::Head { number: 0, ids: Vec::new(), context, events: 0, stored: false }
     }
 
     /// Takes an answer.
@@ -271,7 +276,7 @@ impl Tracker {
             && flight.seqs.len() > 1
         {
             // Cut, for all we know: fewer events are answered in fewer words.
-            self.link.split = Some(flight.seqs.len() / 2);
+            self.link.split = flight.seqs.len() / 2;
         }
         match judge(outcome, &flight.batch_id, flight.seqs.len()) {
             Verdict::Settled(settled) => self.settled(&flight, settled),
@@ -280,18 +285,18 @@ impl Tracker {
                 self.again(&flight, after_ms, may_have_arrived);
             }
             Verdict::Foreign { after_ms, status } => {
-                self.actions.push_back(Action::Notice(Notice::ForeignAnswer { status }));
+                self.actions.notice(Notice::ForeignAnswer { status });
                 self.again(&flight, after_ms, true);
             }
             Verdict::Hold { for_ms, status } => {
                 self.hold(for_ms);
                 self.land(&flight, for_ms != HOLD_MS);
-                self.actions.push_back(Action::Notice(Notice::Held { status }));
+                self.actions.notice(Notice::Held { status });
             }
             Verdict::Stop => {
                 self.link.stopped = true;
                 self.land(&flight, true);
-                self.actions.push_back(Action::Notice(Notice::Stopped));
+                self.actions.notice(Notice::Stopped);
             }
         }
     }
@@ -308,54 +313,59 @@ impl Tracker {
 
     /// Nothing is sent for so long, or for as long as is held already.
     fn hold(&mut self, for_ms: u64) {
-        let until = self.now.mono.0.saturating_add(for_ms);
-        if self.link.held.is_none_or(|held| held.until <= until) {
-            self.link.held = Some(Hold { until, foreign: for_ms != HOLD_MS });
+        let until = self.now.mono.0 + for_ms;
+        if self.link.held_until <= until {
+            self.link.held_until = until;
+            self.link.held_by_foreigner = for_ms != HOLD_MS;
         }
     }
 
     /// Each event of the batch is settled.
-    fn settled(&mut self, flight: &Flight, settled: Settled) {
+    fn settled(&mut self, flight: &Flight, settled: Settled<'_>) {
         if let Some(received) = settled.received_at {
             self.clock.learn(self.now, flight.sent, received);
         }
-        let mut rejected = settled.rejected.into_iter().peekable();
         let mut delivered = 0;
+        let mut rejected = Reader::inside(settled.rejected);
+        let mut refused = rejected.item().and_then(refusal);
         for (index, &seq) in flight.seqs.iter().enumerate() {
-            let code = rejected.next_if(|(at, _)| *at == index).map(|(_, code)| code);
+            let code = refused.take_if(|(at, _)| *at == index);
+            if code.is_some() {
+                refused = rejected.item().and_then(refusal);
+            }
             // What was withdrawn meanwhile is counted already.
             let Some(event) = self.queue.take(seq) else { continue };
             self.gone(&event);
-            match code {
-                None => {
-                    self.counts.acknowledged += 1;
-                    delivered += 1;
-                }
-                Some(code) => {
-                    self.counts.reject(&code);
-                    self.report_later();
-                    self.actions.push_back(Action::Notice(Notice::Rejected { seq, code }));
-                }
+            if let Some((_, code)) = code {
+                self.state.counts.reject(&code);
+                self.report_later();
+                self.actions.notice(Notice::Rejected { seq, code });
+            } else {
+                self.state.counts.acknowledged += 1;
+                delivered += 1;
             }
         }
+        let state = &mut self.state;
+        state.told = state.told.max(flight.given_up);
+        state.told_acknowledged = state.told_acknowledged.max(flight.acknowledged);
         let link = &mut self.link;
-        link.told = link.told.max(flight.given_up);
-        link.told_acknowledged = link.told_acknowledged.max(flight.acknowledged);
-        link.report_at = None;
+        link.report_at = 0;
         link.failures = 0;
         // What another answer asked for meanwhile still counts.
         link.forgive();
-        let whole = self.config.batch_events_max;
-        link.split = link.split.map(|split| split.saturating_mul(2)).filter(|split| *split < whole);
+        link.split *= 2;
+        if link.split >= self.config.batch_events_max {
+            link.split = 0;
+        }
         self.storage.touch();
         if self.report_is_due() {
             self.report_later();
         }
         if delivered > 0 {
-            self.actions.push_back(Action::Notice(Notice::Delivered(delivered)));
+            self.actions.notice(Notice::Delivered(delivered));
         }
-        if let Some(segments) = settled.segments
-            && flight.generation == self.identity.generation
+        if let Some(segments) = texts(settled.segments)
+            && flight.generation == self.generation
         {
             self.set_segments(segments);
         }
@@ -371,7 +381,7 @@ impl Tracker {
                 self.abandon(*seq, reason);
                 self.link.failures = 0;
             }
-            seqs => self.link.split = Some(seqs.len() / 2),
+            seqs => self.link.split = seqs.len() / 2,
         }
     }
 
@@ -396,9 +406,9 @@ impl Tracker {
         let link = &mut self.link;
         let now = self.now.mono.0;
         let max = if link.background { RETRY_BACKGROUND_MAX_MS } else { RETRY_FOREGROUND_MAX_MS };
-        let bound = RETRY_BASE_MS.saturating_mul(1 << link.failures.min(20)).min(max);
+        let bound = (RETRY_BASE_MS << link.failures.min(20)).min(max);
         link.failures = link.failures.saturating_add(1);
-        link.retry_at = now.saturating_add(self.random.up_to(bound));
+        link.retry_at = now + self.random.up_to(bound);
         if let Some(after) = after_ms {
             self.wait_for_collector(after);
         }
@@ -407,7 +417,7 @@ impl Tracker {
     fn wait_for_collector(&mut self, after: u64) {
         // Devices that were turned away together are not to come back together.
         let spread = self.random.up_to(after / 10);
-        let until = self.now.mono.0.saturating_add(after).saturating_add(spread);
+        let until = self.now.mono.0 + after + spread;
         self.link.not_before = self.link.not_before.max(until);
     }
 
@@ -422,30 +432,26 @@ impl Tracker {
 
     /// Gives up events that are too old, seen from the front of the queue.
     pub(super) fn expire_events(&mut self) {
-        let oldest = |tracker: &Self| {
-            tracker.queue.fronts().find(|event| tracker.is_expired(event)).map(|event| event.seq)
-        };
-        while let Some(seq) = oldest(self) {
-            self.abandon(seq, DropReason::Expired);
+        while let Some(event) = self.queue.after(0)
+            && !event.in_flight
+            && self.age(event) > self.config.queue_age_max_ms
+        {
+            self.abandon(event.seq, DropReason::Expired);
         }
     }
 
-    fn is_expired(&self, event: &Queued) -> bool {
-        let steady = self.clock.steady(self.now);
-        let age = if let Some(since) = event.since {
-            i64::try_from(self.now.mono.0.saturating_sub(since)).unwrap_or(i64::MAX)
+    /// In milliseconds.
+    fn age(&self, event: &Queued) -> u64 {
+        if let Some(since) = event.since {
+            return self.now.mono.0.saturating_sub(since);
+        }
+        let bounds = (self.clock.bound(self.now), self.bound_of(event.boot));
+        if let (Some(now), Some(then)) = bounds {
+            let passed = self.clock.steady(self.now) - event.at;
+            (passed + now.offset().0 - then.offset().0).max(0).unsigned_abs()
         } else {
-            let bounds = (self.clock.bound(self.now), self.storage.bound_of(event.boot));
-            match bounds {
-                (Some(now), Some(then)) => {
-                    let (now, then) = (now.offset().0, then.offset().0);
-                    steady.saturating_add(now).saturating_sub(event.at.saturating_add(then))
-                }
-                // Clocks that nobody can compare make nothing old; the time since the start counts.
-                _ => i64::try_from(self.clock.uptime_ms(self.now)).unwrap_or(i64::MAX),
-            }
-        };
-        let max = i64::try_from(self.config.queue_age_max_ms).unwrap_or(i64::MAX);
-        !event.in_flight && age > max
+            // Clocks that nobody can compare make nothing old; the time since the start counts.
+            self.clock.uptime_ms(self.now)
+        }
     }
 }

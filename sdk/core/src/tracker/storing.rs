@@ -2,24 +2,25 @@
 use super::Tracker;
 use crate::action::{Action, Key};
 use crate::clock::Bound;
-use crate::consent::{Consent, Gate};
-use crate::event::{EventHead, Queued, members};
+use crate::codec::put;
+use crate::consent::Gate;
+use crate::event::{EventHead, Queued};
 use crate::input::Restored;
-use crate::json::{Reader, push_string};
-use crate::limits::ID_BYTES_MAX;
+use crate::json::{push_string, texts, whole};
+use crate::limits::{ID_BYTES_MAX, SEQ_MAX};
 use crate::notice::{DropReason, Notice};
 use crate::random::Uuid;
 use crate::ranges::Ranges;
-use crate::state::{SEQ_MAX, State};
+use crate::state::State;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::{replace, take};
 
 /// Events that a process may lose unwritten: far more than are created between two units.
 const UNWRITTEN_MAX: u64 = 1 << 24;
 
-/// Records of events, by ascending number.
-type Stored = Vec<(u64, Arc<[u8]>)>;
+type Record = (Key, Arc<[u8]>);
 
 /// How the tracker stands to its storage.
 #[derive(Debug, Default)]
@@ -31,8 +32,6 @@ pub(super) struct Storage {
     dirty: bool,
     /// The highest number of an event that the host was asked to store.
     pub(super) polled: u64,
-    /// What earlier boots knew of their clocks.
-    bounds: Vec<(u32, Bound)>,
     scratch: Vec<u8>,
 }
 
@@ -54,10 +53,6 @@ impl Storage {
         self.dirty |= !self.storing;
         self.storing = true;
     }
-
-    pub(super) fn bound_of(&self, boot: u32) -> Option<Bound> {
-        self.bounds.iter().find(|(known, _)| *known == boot).map(|(_, bound)| *bound)
-    }
 }
 
 impl Tracker {
@@ -66,36 +61,40 @@ impl Tracker {
         if self.storage.restored {
             return;
         }
-        let Restored { records, witness, install, anonymous_id } = restored;
-        let mut events = Stored::new();
-        let mut state = None;
-        for (key, record) in records {
-            match key {
-                Key::State => state = State::decode(&record),
-                Key::Segments => self.segments = read_segments(&record).unwrap_or_default(),
-                Key::Head(number) => self.heads.restore(number, &record),
-                Key::Event(seq) if seq < SEQ_MAX => {
-                    // Hosts mostly list them in order.
-                    let at = events.partition_point(|(known, _)| *known < seq);
-                    events.insert(at, (seq, record));
+        let Restored { mut records, witness, install, anonymous_id } = restored;
+        sort(&mut records);
+        if let Some(install) = install {
+            self.state.install = Uuid(install);
+        }
+        let early = take(&mut self.state.counts);
+        let mut pending = None;
+        for (key, record) in &records {
+            match *key {
+                Key::State => pending = self.become_stored(record),
+                Key::Segments => {
+                    let list = whole(record).and_then(texts);
+                    self.segments = list.unwrap_or_default();
+                }
+                Key::Head(number) => {
+                    // Even one that cannot be read has been given out.
+                    self.state.next_head = self.state.next_head.max(number.wrapping_add(1));
+                    self.heads.restore(number, record);
                 }
                 Key::Event(_) => {}
             }
         }
-        let early = core::mem::take(&mut self.counts);
-        let known = state.is_some();
+        if !anonymous_id.is_empty() && anonymous_id.len() <= ID_BYTES_MAX {
+            self.state.anonymous_id = anonymous_id;
+        } else if self.state.anonymous_id.is_empty() {
+            self.state.anonymous_id = self.random.uuid().to_text();
+        }
         self.storage.restored = true;
-        self.storage.storing = known;
-        if let Some(install) = install {
-            self.identity.install = Uuid(install);
+        self.storage.storing = pending.is_some();
+        match pending {
+            Some(pending) => self.restore_events(&records, &pending, witness),
+            None => self.adopt_events(&records),
         }
-        let pending = self.restore_identity(state.unwrap_or_default(), known, anonymous_id);
-        if known {
-            self.restore_events(events, &pending, witness);
-        } else {
-            self.adopt_events(events);
-        }
-        self.counts.add_early(&early);
+        self.state.counts.add_early(&early);
         self.storage.dirty |= early.created > 0;
         if self.report_is_due() {
             self.report_later();
@@ -103,61 +102,45 @@ impl Tracker {
         self.consent_changed();
         self.admit_early();
         if !self.segments.is_empty() {
-            let segments = self.segments.clone();
-            self.actions.push_back(Action::Notice(Notice::SegmentsChanged(segments)));
+            self.actions.notice(Notice::SegmentsChanged(self.segments.clone()));
         }
     }
 
     /// Becomes who the state says; gives what it says is pending.
-    fn restore_identity(&mut self, state: State, known: bool, anonymous_id: String) -> Ranges {
-        let identity = &mut self.identity;
-        if known {
-            identity.install = state.install;
-            identity.boot = state.boot.wrapping_add(1);
-        }
-        identity.session = state.session;
-        identity.user_id = state.user_id;
-        identity.anonymous_id = state.anonymous_id;
-        if !anonymous_id.is_empty() && anonymous_id.len() <= ID_BYTES_MAX {
-            identity.anonymous_id = anonymous_id;
-        } else if identity.anonymous_id.is_empty() {
-            identity.anonymous_id = self.random.uuid().to_text();
-        }
-        self.counts = state.counts;
-        self.heads.next = self.heads.next.max(state.next_head);
-        self.storage.bounds = state.bounds;
-        self.link.told = state.told;
-        self.link.told_acknowledged = state.told_acknowledged;
+    fn become_stored(&mut self, record: &[u8]) -> Option<Ranges> {
+        let (mut stored, pending) = State::decode(record)?;
+        stored.boot = stored.boot.wrapping_add(1);
         // What was said since the start counts more than what was stored before.
-        let said = core::mem::replace(&mut self.consent, Consent::restore(state.choices));
-        self.consent.overlay(said);
-        state.pending
+        stored.consent.overlay(&self.state.consent);
+        self.state = stored;
+        Some(pending)
     }
 
     /// Queues the events that the state says are pending, and counts those that are not there.
-    fn restore_events(&mut self, events: Stored, pending: &Ranges, witness: u64) {
-        let stated = self.counts.created;
-        let last = events.last().map_or(0, |(seq, _)| *seq);
-        let stored = stated.max(last);
+    fn restore_events(&mut self, records: &[Record], pending: &Ranges, witness: u64) {
+        let stated = self.state.counts.created;
+        let last = records.iter().map(number).max().unwrap_or_default();
+        let mut created = stated.max(last);
         // A witness far beyond was not kept by a tracker.
-        let witness = if witness - stored.min(witness) <= UNWRITTEN_MAX { witness } else { 0 };
-        self.counts.created = stored.max(witness);
-        self.storage.polled = self.counts.created;
-        let (mut found, mut later) = (0, 0);
-        for (seq, record) in events {
+        if (created..=created + UNWRITTEN_MAX).contains(&witness) {
+            created = witness;
+        }
+        self.state.counts.created = created;
+        self.storage.polled = created;
+        let (mut damaged, mut unwritten) = (pending.count(), created - stated);
+        for record in records.iter().filter(|record| number(record) > 0) {
+            let seq = number(record);
             let expected = seq > stated || pending.contains(seq);
-            let head = EventHead::read(&record).filter(|head| self.heads.find(head.head).is_some());
-            match head.filter(|_| expected) {
-                None => self.actions.push_back(Action::Forget { key: Key::Event(seq) }),
-                Some(head) => {
-                    *(if seq > stated { &mut later } else { &mut found }) += 1;
-                    self.requeue(seq, &head, record);
+            match self.read(seq, &record.1) {
+                Some(event) if expected => {
+                    let missing = if seq > stated { &mut unwritten } else { &mut damaged };
+                    *missing = missing.saturating_sub(1);
+                    self.keep(event);
                 }
+                _ => self.actions.forget(Key::Event(seq)),
             }
         }
         // They may have been sent before storage lost them, so none is certain.
-        let damaged = pending.count().unwrap_or_default().saturating_sub(found);
-        let unwritten = (self.counts.created - stated).saturating_sub(later);
         for (reason, count) in [(DropReason::Damaged, damaged), (DropReason::Unwritten, unwritten)]
         {
             if count > 0 {
@@ -166,46 +149,39 @@ impl Tracker {
         }
     }
 
-    fn requeue(&mut self, seq: u64, head: &EventHead, record: Arc<[u8]>) {
-        if let Some(shared) = self.heads.find_mut(head.head) {
-            shared.events += 1;
-        }
-        let EventHead { priority, head, boot, at, .. } = *head;
-        let (since, in_flight, tried) = (None, false, true);
-        self.queue.push(Queued { seq, head, boot, at, priority, since, in_flight, tried, record });
+    /// An event of an earlier life, if its record and its head are sound.
+    fn read(&mut self, seq: u64, record: &Arc<[u8]>) -> Option<Queued> {
+        let head = EventHead::read(record)?;
+        self.heads.find(head.head)?;
+        Some(Queued { tried: true, ..Queued::new(seq, &head, Arc::clone(record)) })
     }
 
     /// Without a state nobody knows what became of the events of an earlier life. What is there is
     /// taken as events of a new installation; their ids keep them from counting twice.
-    fn adopt_events(&mut self, events: Stored) {
-        for (old, record) in events {
-            self.actions.push_back(Action::Forget { key: Key::Event(old) });
-            let head = EventHead::read(&record).filter(|head| self.heads.find(head.head).is_some());
-            let Some(head) = head else { continue };
-            self.heads.next = self.heads.next.max(head.head.wrapping_add(1));
-            self.identity.boot = self.identity.boot.max(head.boot.wrapping_add(1));
-            let name = super::calls::name_of(members(&record));
-            if self.consent.gate(&self.config, &name) != Gate::Open {
-                continue;
+    fn adopt_events(&mut self, records: &[Record]) {
+        for record in records.iter().filter(|record| number(record) > 0) {
+            self.actions.forget(record.0);
+            let Some(mut event) = self.read(0, &record.1) else { continue };
+            self.state.next_head = self.state.next_head.max(event.head.wrapping_add(1));
+            self.state.boot = self.state.boot.max(event.boot.wrapping_add(1));
+            if self.gate(&event) == Gate::Open {
+                self.state.counts.created += 1;
+                self.storage.start();
+                event.seq = self.state.counts.created;
+                self.keep(event);
             }
-            self.counts.created += 1;
-            self.storage.start();
-            let seq = self.counts.created;
-            self.requeue(seq, &head, record);
         }
     }
 
     /// The next event that the host has not been asked to store, after what it shares.
     pub(super) fn store_event(&mut self) -> Option<Action> {
         let event = self.queue.after(self.storage.polled)?;
-        if let Some(head) = self.heads.find_mut(event.head)
+        if let Some(head) = self.heads.find(event.head)
             && !head.stored
         {
             head.stored = true;
-            return Some(Action::Persist {
-                key: Key::Head(event.head),
-                value: Arc::from(head.encode()),
-            });
+            let value = Arc::from(head.encode().as_slice());
+            return Some(Action::Persist { key: Key::Head(event.head), value });
         }
         self.storage.polled = event.seq;
         Some(Action::Persist { key: Key::Event(event.seq), value: Arc::clone(&event.record) })
@@ -217,44 +193,35 @@ impl Tracker {
             return;
         }
         self.storage.dirty = false;
-        let allowed = self.consent.gate(&self.config, "") == Gate::Open || !self.queue.is_empty();
-        let was_storing = core::mem::replace(&mut self.storage.storing, allowed);
-        let actions = &mut self.actions;
-        let mut forget = |key| actions.push_back(Action::Forget { key });
-        self.heads.sweep(self.current, |number| forget(Key::Head(number)));
+        let allowed =
+            !self.queue.is_empty() || self.state.consent.gate(&self.config, "") == Gate::Open;
+        let was_storing = replace(&mut self.storage.storing, allowed);
+        self.heads.sweep(self.current, &mut self.actions);
         if allowed {
             self.store_state();
         } else if was_storing {
-            self.heads.unstore(|number| forget(Key::Head(number)));
-            forget(Key::Segments);
-            forget(Key::State);
+            self.heads.unstore(&mut self.actions);
+            self.actions.forget(Key::Segments);
+            self.actions.forget(Key::State);
         }
     }
 
     fn store_state(&mut self) {
-        let boots = &mut self.storage.bounds;
-        boots.retain(|(boot, _)| self.queue.iter().any(|event| event.boot == *boot));
-        let mut bounds = boots.clone();
-        if let Some(bound) = self.clock.bound(self.now) {
-            bounds.push((self.identity.boot, bound));
+        let mut pending = Ranges::default();
+        for event in self.queue.iter() {
+            pending.push(event.seq);
         }
-        let state = State {
-            install: self.identity.install,
-            anonymous_id: self.identity.anonymous_id.clone(),
-            user_id: self.identity.user_id.clone(),
-            counts: self.counts.clone(),
-            pending: Ranges::of(self.queue.iter().map(|event| event.seq)),
-            next_head: self.heads.next,
-            boot: self.identity.boot,
-            bounds,
-            session: self.identity.session,
-            choices: self.consent.choices().to_vec(),
-            told: self.link.told,
-            told_acknowledged: self.link.told_acknowledged,
-        };
-        state.encode(&mut self.storage.scratch);
-        let value = Arc::from(self.storage.scratch.as_slice());
-        self.actions.push_back(Action::Persist { key: Key::State, value });
+        let queue = &self.queue;
+        self.state.bounds.retain(|(boot, _)| queue.iter().any(|event| event.boot == *boot));
+        let out = &mut self.storage.scratch;
+        self.state.encode(&pending, self.clock.bound(self.now), out);
+        self.actions.persist(Key::State, out);
+    }
+
+    /// What an earlier boot knew of its clock.
+    pub(super) fn bound_of(&self, boot: u32) -> Option<Bound> {
+        let known = self.state.bounds.iter().find(|(known, _)| *known == boot);
+        known.map(|(_, bound)| *bound)
     }
 
     /// The device's public segments are these now.
@@ -262,28 +229,38 @@ impl Tracker {
         if segments == self.segments {
             return;
         }
-        self.segments = segments;
         if self.storage.storing {
             let mut out = Vec::new();
-            out.push(b'[');
-            for (index, segment) in self.segments.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
+            put(&mut out, b"[");
+            for segment in &segments {
+                if out.len() > 1 {
+                    put(&mut out, b",");
                 }
                 push_string(&mut out, segment);
             }
-            out.push(b']');
-            self.actions.push_back(Action::Persist { key: Key::Segments, value: Arc::from(out) });
+            put(&mut out, b"]");
+            self.actions.persist(Key::Segments, &out);
         }
-        let segments = self.segments.clone();
-        self.actions.push_back(Action::Notice(Notice::SegmentsChanged(segments)));
+        self.segments = segments.clone();
+        self.actions.notice(Notice::SegmentsChanged(segments));
     }
 }
 
-fn read_segments(record: &[u8]) -> Option<Vec<String>> {
-    let mut segments = Vec::new();
-    let mut reader = Reader::new(core::str::from_utf8(record).ok()?);
-    reader.list(|item| item.string().map(|segment| segments.push(segment))).ok()?;
-    reader.end().ok()?;
-    Some(segments)
+/// Brings records into the order of their keys, which hosts mostly list them in.
+fn sort(records: &mut [Record]) {
+    for end in 1..records.len() {
+        let mut at = end;
+        while at > 0 && records[at - 1].0.to_u64() > records[at].0.to_u64() {
+            records.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
+/// The number of the event that is stored here; 0 if it is something else.
+fn number(record: &Record) -> u64 {
+    match record.0 {
+        Key::Event(seq) if seq < SEQ_MAX => seq,
+        _ => 0,
+    }
 }
