@@ -40,14 +40,16 @@ $(js)/node_modules/.package-lock.json: $(js)/package-lock.json
 	cd $(js) && npm ci --no-audit --no-fund
 	@touch $@
 
-test: tag ## every test: units, worlds against the oracle, the real binary, a real Redis
+test: tag ## every test: units, worlds against the oracle, the real binary, a real Redis, a real browser
 	@.ci/setup test
 	cargo build --locked $(pure) --target wasm32v1-none
 	cargo build --locked -p sillage-server
 	SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage cargo test --locked --workspace
+	cd $(js) && SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage npm test
 
-lint: ## format, clippy and docs, all without warnings
+lint: tag ## format, clippy, types and docs, all without warnings
 	@.ci/setup test
+	cd $(js) && npm run --silent check
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet

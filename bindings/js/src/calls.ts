@@ -7,19 +7,19 @@ import type { Properties } from "./types.js";
  */
 export type Call = [command: Do, mono: number, wall: number, context: string, id: string, ...rest: (string | number)[]];
 
-let before = [0, 0];
+let before: readonly [number, number] = [0, 0];
 let slept = 0;
 
 /**
- * Time that only moves forward and that all tabs share, in ms: it begins near 1970. `performance.now` stands still
- * while some systems sleep, so a wall clock that is 5 s to a week further than it says has counted a sleep.
+ * Both clocks, in ms. The first only moves forward, all tabs share it, and it begins near 1970. `performance.now`
+ * stands still while some systems sleep, so a wall clock that is 5 s to a week further than it says counted a sleep.
  */
-export const mono = (): number => {
+export const clocks = (): [mono: number, wall: number] => {
   const [passed, wall] = [performance.now(), Date.now()];
-  const gap = before[1]! && wall - before[1]! - (passed - before[0]!);
+  const gap = before[1] && wall - before[1] - (passed - before[0]);
   if (gap > 5e3 && gap < 6e8) slept += gap;
   before = [passed, wall];
-  return Math.round(performance.timeOrigin + passed + slept);
+  return [Math.round(performance.timeOrigin + passed + slept), wall];
 };
 
 export const random = (bytes: number): Uint8Array<ArrayBuffer> => crypto.getRandomValues(new Uint8Array(bytes));

@@ -1,6 +1,7 @@
 import type { Host } from "./auto/host.js";
+import { addresses } from "./auto/address.js";
 import { startCaptures } from "./auto/index.js";
-import { type Call, isEvent, json, mono, named, rawBatch, uuid } from "./calls.js";
+import { type Call, clocks, isEvent, json, named, rawBatch, uuid } from "./calls.js";
 import { listen, signals } from "./consent.js";
 import { type Core, Do } from "./core.js";
 import { keep, kept, type Meta, names, readId, writeId } from "./identity.js";
@@ -43,6 +44,8 @@ export const makeClient = (
 ): PageClient => {
   const { key, identity = "cookie" } = settings;
   const stores = identity !== "none";
+  /** Without locks, on plain HTTP, nobody can say which tab leads: each then is an installation, in memory. */
+  const shares = stores && !!navigator.locks;
   const name = `sillage:${key}`;
   const tab = uuid();
   const wire = transport(`${api}/v1/batch?key=${encodeURIComponent(key)}`);
@@ -68,11 +71,12 @@ export const makeClient = (
   let earlier = 0;
   /** Counts starts: a page may be left, and come back, while one is under way. */
   let begun = 0;
-  let unauto = () => {};
+  let unauto: (() => void) | undefined;
+  const address = addresses(typeof settings.auto === "object" ? settings.auto : {});
+  let seen = "";
   let members: Properties = {
     library: { name: "sillage-web", version: VERSION },
     locale: navigator.language,
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     screen: { width: screen.width, height: screen.height, density: devicePixelRatio },
     ...settings.context,
   };
@@ -80,12 +84,33 @@ export const makeClient = (
   const segmentsHeard = new Set<(segments: readonly string[]) => void>();
 
   /** Whether something may be kept before the core says so. */
-  const mayKeep = () => stores && (!!meta || !isAsked);
+  const mayKeep = () => shares && (!!meta || !isAsked);
   const segments = () => told?.segments ?? meta?.s ?? [];
 
+  const setContext = (more: Properties) => {
+    members = { ...members, ...more };
+    context = json(members);
+  };
+
+  const placed = (url: string, referrer: string, title: string) => {
+    const at = address(url);
+    const page = { url: at?.href, path: at && at.pathname + at.hash, search: at?.search, title };
+    return { page: { ...page, referrer: address(referrer)?.href ?? "" } };
+  };
+
+  /** Says where the visitor is. The captures know better: they see routes come and go. */
+  const look = () => {
+    if (unauto || seen === location.href) return;
+    seen = location.href;
+    setContext(placed(seen, document.referrer, document.title));
+  };
+
   const call = (command: Do, ...rest: (string | number)[]) => {
-    if (calls.length + posted.length >= CALLS_MAX) return console.warn("sillage: a call was not taken, the core does not come");
-    calls.push([command, mono() - earlier, Date.now() - earlier, context, "", ...rest]);
+    if (calls.length + posted.length >= CALLS_MAX)
+      return console.warn("sillage: a call was not taken, the core does not come");
+    if (!earlier) look();
+    const [at, wall] = clocks();
+    calls.push([command, at - earlier, wall - earlier, context, "", ...rest]);
     if (left) leave();
     else if (!scheduled) {
       scheduled = true;
@@ -116,7 +141,7 @@ export const makeClient = (
     if (leader && stores) {
       const before = JSON.stringify(meta);
       const { install: i, anonymousId: a, userId: u, witness: w, segments: s } = known;
-      if (w) meta = { i, a, u, w, s };
+      if (w) meta = shares ? { i, a, u, w, s } : { i: "", a, u, w: 0, s };
       else if (known.created) forget();
       if (meta && JSON.stringify(meta) !== before) keep(name, JSON.stringify(meta));
       if (meta && identity === "cookie" && a !== device && readId() !== a) writeId(a);
@@ -148,7 +173,7 @@ export const makeClient = (
     const made = await core();
     if (isOver()) return;
     recall();
-    const store = stores && self.indexedDB ? makeStore(name, uuid()) : undefined;
+    const store = shares && self.indexedDB ? makeStore(name, uuid()) : undefined;
     const world = {
       send_: wire.send_,
       told_: (known: Known) => {
@@ -156,12 +181,13 @@ export const makeClient = (
         channel?.postMessage({ known } satisfies Said);
       },
     };
-    const [now, wall] = [mono(), Date.now()];
+    const [now, wall] = clocks();
     const state = [
       Do.Privacy, now, wall, ...signals(),
       Do.Lifecycle, now, wall, navigator.onLine ? 2 : 3, Do.Lifecycle, now, wall, document.hidden ? 1 : 0,
     ];
-    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state };
+    const leavers = new Set(names(`${name}:`).map((one) => one.slice(name.length + 1)));
+    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state, left: leavers };
     const leads = await lead(made, mayKeep() ? store : store && { ...store, begin_: async () => [] }, world, start)
       .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
     if (isOver()) return leads.stop_();
@@ -197,7 +223,7 @@ export const makeClient = (
     wire.gone_(false);
     // Who took it up meanwhile knows these numbers.
     posted = behind.splice(0);
-    if (!stores || !navigator.locks) return void become();
+    if (!shares) return void become();
     channel = new BroadcastChannel(name);
     channel.onmessage = hear;
     channel.postMessage({ hello: true } satisfies Said);
@@ -221,7 +247,7 @@ export const makeClient = (
       open = leader.leave_();
       if (meta) keep(name, JSON.stringify((meta = { ...meta, w: leader.stored_ })));
     } else if (led) channel?.postMessage({ calls: open } satisfies Said);
-    else if (mayKeep()) beacon(open);
+    else if (!told && mayKeep()) beacon(open);
     behind.push(...open);
     if (behind.length && mayKeep()) keep(`${name}:${tab}`, JSON.stringify(behind));
     leader?.stop_();
@@ -243,7 +269,8 @@ export const makeClient = (
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
-    wire.beacon_(rawBatch(sure, { install: meta.i, anonymousId: meta.a, userId: meta.u }, meta.w));
+    wire.beacon_(rawBatch(sure, { install: meta.i, anonymousId: meta.a, userId: meta.u },
+      meta.w + behind.filter(([, , call]) => isEvent(call)).length));
   };
 
   const listenToPage = () => {
@@ -257,11 +284,6 @@ export const makeClient = (
     addEventListener("pagehide", () => left || leave());
     addEventListener("pageshow", ({ persisted }) => persisted && left && start());
     addEventListener("storage", ({ key: changed, newValue }) => newValue && changed?.startsWith(`${name}:`) && adopt());
-  };
-
-  const setContext = (more: Properties) => {
-    members = { ...members, ...more };
-    context = json(members);
   };
 
   const settled = (timeoutMs = 5_000) => new Promise<boolean>((resolve) => {
@@ -305,14 +327,14 @@ export const makeClient = (
     earlier_: (ms, [url, referrer, title], run) => {
       const now = context;
       earlier = ms;
-      context = json({ ...members, page: { url, referrer, title } });
+      context = json({ ...members, ...placed(url, referrer, title) });
       run();
       context = now;
       earlier = 0;
     },
     auto: (wanted: boolean | AutoSettings) => {
-      unauto();
-      unauto = () => {};
+      unauto?.();
+      unauto = undefined;
       if (wanted) unauto = startCaptures({
         track: client.track,
         page: (properties) => client.page(undefined, undefined, properties),

@@ -1,4 +1,4 @@
-import { type Call, commands, mono, random } from "./calls.js";
+import { type Call, clocks, commands, random } from "./calls.js";
 import { type Core, Do, type Field, text } from "./core.js";
 import type { Changes, Store } from "./store.js";
 import type { Ledger } from "./types.js";
@@ -69,6 +69,8 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
   readonly witness: number; readonly install: string; readonly anonymousId: string; 
   /** The configuration, and where page and person stand. */
   readonly settings: readonly Field[]; readonly state: readonly Field[];
+  /** Tabs that have left something behind. */
+  readonly left: ReadonlySet<string>;
 }): Promise<Leader> => {
   const marks = new Map<string, number>();
   const marked = new Set<string>();
@@ -124,13 +126,13 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
     writing = false;
     if (stopped) return store?.close_(); // not before: a closed one begins no transaction
     dispatch(ready);
-    for (const done of settled) done(saved && !!store);
-    if (saved && unsaved.size + sends.length + dones.length) void save();
+    for (const done of settled) done(saved);
+    if ((saved && unsaved.size) || sends.length + dones.length) void save();
   };
 
   const turn = (...given: Field[]) => {
     if (stopped) return;
-    const [now, wall] = [mono(), Date.now()];
+    const [now, wall] = clocks();
     const answers = reader(core([...given, Do.Act, now, wall, Do.Tell, now, wall]));
     while (answers.more()) {
       const kind = answers.word();
@@ -155,7 +157,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
     timer = setTimeout(give, Math.min(ms, 2 ** 30), Do.Tick);
   };
 
-  const give = (command: Field, ...rest: Field[]) => turn(command, mono(), Date.now(), ...rest);
+  const give = (command: Field, ...rest: Field[]) => turn(command, ...clocks(), ...rest);
 
   const leader = {
     stored_: 0,
@@ -189,10 +191,11 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
   const held: Field[] = [];
   for (const [key, value] of (await store?.begin_()) ?? []) {
     if (typeof key === "number") held.push(key, value as Uint8Array);
-    else if (Date.now() - (value as number[])[1]! < 864e5) marks.set(`${key}`, (value as number[])[0]!);
-    else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day has nothing open
+    else if (Date.now() - (value as number[])[1]! < 864e5 || start.left.has(`${key}`))
+      marks.set(`${key}`, (value as number[])[0]!);
+    else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day, and left nothing, has nothing open
   }
-  const [now, wall] = [mono(), Date.now()];
+  const [now, wall] = clocks();
   turn(...start.settings, Do.Open, now, wall, random(32), ...start.state,
     Do.Restored, now, wall, start.witness, start.install, start.anonymousId, held.length / 2, ...held);
   return leader;
