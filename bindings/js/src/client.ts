@@ -29,6 +29,9 @@ type Said =
 /** Calls that wait for a core; what comes beyond is not taken, and said on the console. */
 const CALLS_MAX = 10_000;
 
+/** When to try again to load the core, in ms. */
+const RETRY_MS = 3_000;
+
 /** How long calls may wait for an idle moment, in ms: short, because what is not handed over dies with the tab. */
 const IDLE_MS = 100;
 
@@ -170,8 +173,9 @@ export const makeClient = (
   const become = async () => {
     const mine = ++begun;
     const isOver = () => left || mine !== begun;
-    const made = await core();
+    const made = await core().catch(() => undefined);
     if (isOver()) return;
+    if (!made) return void setTimeout(become, RETRY_MS);
     recall();
     const store = shares && self.indexedDB ? makeStore(name, uuid()) : undefined;
     const world = {

@@ -69,6 +69,15 @@ test("a page that may use WebAssembly never loads the other form", async () => {
   await arrived(1);
 });
 
+test("a core that cannot be loaded is asked for again, and nothing is lost meanwhile", async () => {
+  let tries = 0;
+  world.fate = ({ path }) => (/core\.(wasm|js)$/.test(path) && ++tries < 4 ? 503 : "pass");
+  const page = await world.open();
+  await track(page, 0, 12);
+  await arrived(12);
+  assert.ok(tries >= 4, `${tries} tries`);
+});
+
 test("three tabs are one installation, also when the one that leads is closed", async () => {
   const tabs = [await world.open(), await world.open(), await world.open()];
   await Promise.all(tabs.map((page, index) => track(page, index * 40, index * 40 + 40)));
@@ -101,6 +110,7 @@ test("a tab that is killed while its batch is on the way loses nothing", async (
 test("what was tracked without a network is delivered by a later visit", async () => {
   await world.context.newPage(); // a context ends with its last page
   const page = await world.open();
+  await page.evaluate(() => sillage.flush()); // its core is there
   await world.context.setOffline(true);
   world.fate = () => "down"; // the browser's offline mode lets beacons of ended pages pass
   await track(page, 0, 50);
@@ -118,6 +128,7 @@ test("what was tracked without a network is delivered by a later visit", async (
 
 test("a network that comes back is used", async () => {
   const page = await world.open();
+  await page.evaluate(() => sillage.flush());
   await world.context.setOffline(true);
   await track(page, 0, 5);
   await until("the store to have it", () => page.evaluate(async () => (await sillage.ledger()).pending === 5));

@@ -134,6 +134,8 @@ export class World {
   /** A new visitor. */
   async fresh() {
     await this.context.close();
+    // What the last visitor's pages said at their end is not the next one's.
+    for (let heard = -1; heard !== this.heard; await after(200)) heard = this.heard;
     this.context = await this.browser.newContext();
     this.requests.length = 0;
     this.fate = () => "pass";
@@ -154,6 +156,7 @@ export class World {
   async pass(request, response) {
     const path = new URL(request.url, this.api).pathname;
     const sent = await body(request);
+    this.heard = (this.heard ?? 0) + 1;
     const fate = await this.fate({ path, method: request.method });
     const record = { path, method: request.method, headers: request.headers, fate };
     if (request.method === "POST") {
