@@ -10,7 +10,7 @@ import { gunzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
 const root = join(import.meta.dirname, "../..");
-const binary = process.env.SILLAGE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "", "debug/sillage");
+export const binary = process.env.SILLAGE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "", "debug/sillage");
 export const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 export const KEY = "wk_web";
 
@@ -39,6 +39,15 @@ export const until = async (what, look, ms = 20_000) => {
     await after(25);
   }
 };
+
+/** A browser that asks nobody but the pages' own servers. */
+export const browser = (args = []) =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync", ...args],
+  });
 
 class Collector {
   constructor(rules) {
@@ -111,12 +120,7 @@ export class World {
     world.site = await listen((request, response) => world.serve(request, response));
     world.api = `http://127.0.0.1:${port(world.front)}`;
     world.origin = `http://localhost:${port(world.site)}`;
-    world.browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      ignoreDefaultArgs: ["--disable-back-forward-cache"],
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", ...args],
-    });
+    world.browser = await browser(args);
     world.context = await world.browser.newContext();
     return world;
   }
