@@ -70,7 +70,7 @@ export const makeClient = (
   let leader: Leader | undefined;
   let release: (() => void) | undefined;
   let channel: BroadcastChannel | undefined;
-  let [led, left, scheduled] = [false, true, false];
+  let [led, left, scheduled] = [false, false, false];
   let earlier = 0;
   /** Counts starts: a page may be left, and come back, while one is under way. */
   let begun = 0;
@@ -351,8 +351,15 @@ export const makeClient = (
 
   listen(settings.consent, client.consent);
   listenToPage();
-  if (settings.auto) client.auto(settings.auto);
-  if ((document as Document & { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", start, { once: true });
-  else start();
+  // One thing a task, so that none of them is long on a slow phone.
+  setTimeout(() => {
+    if (settings.auto) client.auto(settings.auto);
+    setTimeout(() => {
+      if (left) return;
+      const { prerendering } = document as Document & { prerendering?: boolean };
+      if (prerendering) document.addEventListener("prerenderingchange", start, { once: true });
+      else start();
+    });
+  });
   return client;
 };
