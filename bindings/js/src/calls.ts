@@ -22,6 +22,9 @@ export const clocks = (): [mono: number, wall: number] => {
   return [Math.round(performance.timeOrigin + passed + slept), wall];
 };
 
+/** Ends a task, so that none is long on a slow phone. */
+export const pause = (): Promise<void> => new Promise((done) => setTimeout(done));
+
 export const random = (bytes: number): Uint8Array<ArrayBuffer> => crypto.getRandomValues(new Uint8Array(bytes));
 
 /** A UUID of version 7 (RFC 9562). `crypto.randomUUID` makes none, and is missing on plain HTTP. */

@@ -1,7 +1,7 @@
 import type { Host } from "./auto/host.js";
 import { addresses } from "./auto/address.js";
 import { startCaptures } from "./auto/index.js";
-import { type Call, clocks, isEvent, json, named, rawBatch, uuid } from "./calls.js";
+import { type Call, clocks, isEvent, json, named, pause, rawBatch, uuid } from "./calls.js";
 import { listen, signals } from "./consent.js";
 import { type Core, Do } from "./core.js";
 import { keep, kept, type Meta, names, readId, writeId } from "./identity.js";
@@ -58,7 +58,8 @@ export const makeClient = (
   /** Whether an answer, or a signal of the browser, may forbid to keep anything. */
   const isAsked = required.length > 0 || !!byEvent || gpc === "deny" || dnt === "deny";
 
-  let meta: Meta | undefined = stores ? parsed<Meta>(kept(name)) : undefined;
+  let meta: Meta | undefined;
+  let isRecalled = false;
   let told: Known | undefined;
   let calls: Call[] = [];
   let posted: Numbered[] = [];
@@ -86,9 +87,21 @@ export const makeClient = (
   let context = json(members);
   const segmentsHeard = new Set<(segments: readonly string[]) => void>();
 
+  /** Another tab may have led since this one looked. */
+  const recall = () => {
+    isRecalled = true;
+    if (stores) meta = parsed<Meta>(kept(name)) ?? meta;
+  };
+
+  /** Read when it is asked for: storage's first answer takes a page's time. */
+  const remembered = () => {
+    if (!isRecalled) recall();
+    return meta;
+  };
+
   /** Whether something may be kept before the core says so. */
-  const mayKeep = () => shares && (!!meta || !isAsked);
-  const segments = () => told?.segments ?? meta?.s ?? [];
+  const mayKeep = () => shares && (!!remembered() || !isAsked);
+  const segments = () => told?.segments ?? remembered()?.s ?? [];
 
   const setContext = (more: Properties) => {
     members = { ...members, ...more };
@@ -165,10 +178,6 @@ export const makeClient = (
       leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], (isStored) => isStored && keep(one, undefined));
   };
 
-  /** Another tab may have led since this one looked. */
-  const recall = () => {
-    if (stores) meta = parsed<Meta>(kept(name)) ?? meta;
-  };
 
   const become = async () => {
     const mine = ++begun;
@@ -194,6 +203,7 @@ export const makeClient = (
     const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state, left: leavers };
     const leads = await lead(made, mayKeep() ? store : store && { ...store, begin_: async () => [] }, world, start)
       .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
+    await pause();
     if (isOver()) return leads.stop_();
     leader = leads;
     leader.give_(Do.Context, context);
@@ -322,7 +332,7 @@ export const makeClient = (
       if (segments().length) listener(segments());
       return () => segmentsHeard.delete(listener);
     },
-    anonymousId: () => told?.anonymousId ?? meta?.a ?? "",
+    anonymousId: () => told?.anonymousId ?? remembered()?.a ?? "",
     flush: settled,
     ledger: async () => {
       const { created = 0, acknowledged = 0, pending = 0, rejected = {}, dropped = {}, unsure = {} } = told ?? {};

@@ -1,4 +1,4 @@
-import { type Call, clocks, commands, random } from "./calls.js";
+import { type Call, clocks, commands, pause, random } from "./calls.js";
 import { type Core, Do, type Field, text } from "./core.js";
 import type { Changes, Store } from "./store.js";
 import type { Ledger } from "./types.js";
@@ -195,6 +195,7 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
       marks.set(`${key}`, (value as number[])[0]!);
     else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day, and left nothing, has nothing open
   }
+  await pause();
   const [now, wall] = clocks();
   turn(...start.settings, Do.Open, now, wall, random(32), ...start.state,
     Do.Restored, now, wall, start.witness, start.install, start.anonymousId, held.length / 2, ...held);
