@@ -8,7 +8,10 @@ pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     pub(crate) fn bytes(&mut self) -> &'a [u8] {
-        let Some((len, rest)) = self.0.split_first_chunk::<4>() else { return &[] };
+        let Some((len, rest)) = self.0.split_first_chunk::<4>() else {
+            self.0 = &[];
+            return &[];
+        };
         let len = (u32::from_le_bytes(*len) as usize).min(rest.len());
         let (field, rest) = rest.split_at(len);
         self.0 = rest;
