@@ -1,17 +1,15 @@
 import type { Host } from "./auto/host.js";
-import { addresses } from "./auto/address.js";
 import { startCaptures } from "./auto/index.js";
 import { type Call, clocks, isEvent, json, named, pause, rawBatch, uuid } from "./calls.js";
 import { listen, signals } from "./consent.js";
 import { type Core, Do } from "./core.js";
 import { keep, kept, type Meta, names, readId, writeId } from "./identity.js";
 import { type Known, lead, type Leader, type Numbered } from "./leader.js";
+import { makePlace } from "./place.js";
 import { configuration } from "./settings.js";
 import { makeStore } from "./store.js";
 import { transport } from "./transport.js";
 import type { AutoSettings, CallOptions, Client, Properties, Settings } from "./types.js";
-
-declare const VERSION: string;
 
 /** What tabs say to each other. */
 type Said =
@@ -41,9 +39,21 @@ export interface PageClient extends Client {
   earlier_(ms: number, place: readonly [url: string, referrer: string, title: string], run: () => void): void;
 }
 
+/** What storage holds under a name; nothing if somebody else has written there. */
+const parsed = <T>(name: string): T | undefined => {
+  try {
+    return JSON.parse(kept(name) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 /** A page's client. `core` gives a new core each time; `url` is where batches go; `more` loads the later captures. */
 export const makeClient = (
-  settings: Settings, api: string, core: () => Promise<Core>, more: NonNullable<Host["more"]>,
+  settings: Settings,
+  api: string,
+  core: () => Promise<Core>,
+  more: NonNullable<Host["more"]>,
 ): PageClient => {
   const { key, identity = "cookie" } = settings;
   const stores = identity !== "none";
@@ -52,7 +62,6 @@ export const makeClient = (
   const name = `sillage:${key}`;
   const tab = uuid();
   const wire = transport(`${api}/v1/batch?key=${encodeURIComponent(key)}`);
-  const parsed = <T>(text: string | undefined): T | undefined => (text ? (JSON.parse(text) as T) : undefined);
 
   const { required = [], byEvent, gpc, dnt } = settings.consent ?? {};
   /** Whether an answer, or a signal of the browser, may forbid to keep anything. */
@@ -76,21 +85,13 @@ export const makeClient = (
   /** Counts starts: a page may be left, and come back, while one is under way. */
   let begun = 0;
   let unauto: (() => void) | undefined;
-  const address = addresses(typeof settings.auto === "object" ? settings.auto : {});
-  let seen = "";
-  let members: Properties = {
-    library: { name: "sillage-web", version: VERSION },
-    locale: navigator.language,
-    screen: { width: screen.width, height: screen.height, density: devicePixelRatio },
-    ...settings.context,
-  };
-  let context = json(members);
+  const place = makePlace(settings);
   const segmentsHeard = new Set<(segments: readonly string[]) => void>();
 
   /** Another tab may have led since this one looked. */
   const recall = () => {
     isRecalled = true;
-    if (stores) meta = parsed<Meta>(kept(name)) ?? meta;
+    if (stores) meta = parsed<Meta>(name) ?? meta;
   };
 
   /** Read when it is asked for: storage's first answer takes a page's time. */
@@ -103,30 +104,13 @@ export const makeClient = (
   const mayKeep = () => shares && (!!remembered() || !isAsked);
   const segments = () => told?.segments ?? remembered()?.s ?? [];
 
-  const setContext = (more: Properties) => {
-    members = { ...members, ...more };
-    context = json(members);
-  };
-
-  const placed = (url: string, referrer: string, title: string) => {
-    const at = address(url);
-    const page = { url: at?.href, path: at && at.pathname + at.hash, search: at?.search, title };
-    return { page: { ...page, referrer: address(referrer)?.href ?? "" } };
-  };
-
-  /** Says where the visitor is. The captures know better: they see routes come and go. */
-  const look = () => {
-    if (unauto || seen === location.href) return;
-    seen = location.href;
-    setContext(placed(seen, document.referrer, document.title));
-  };
-
   const call = (command: Do, ...rest: (string | number)[]) => {
     if (calls.length + posted.length >= CALLS_MAX)
       return console.warn("sillage: a call was not taken, the core does not come");
-    if (!earlier) look();
+    // The captures know better where the visitor is: they see routes come and go.
+    if (!earlier && !unauto) place.look_();
     const [at, wall] = clocks();
-    calls.push([command, at - earlier, wall - earlier, context, "", ...rest]);
+    calls.push([command, at - earlier, wall - earlier, place.text_(), "", ...rest]);
     if (left) leave();
     else if (!scheduled) {
       scheduled = true;
@@ -134,8 +118,10 @@ export const makeClient = (
     }
   };
 
-  const event = (command: Do, first: string, second: string, object?: Properties, options?: CallOptions) =>
-    call(command, `${first ?? ""}`, `${second ?? ""}`, json(object), json(options?.context), 0, "", "", +(options?.timestamp ?? 0));
+  const event = (command: Do, first: string, second: string, object?: Properties, options?: CallOptions) => {
+    const at = +(options?.timestamp ?? 0);
+    call(command, `${first ?? ""}`, `${second ?? ""}`, json(object), json(options?.context), 0, "", "", at);
+  };
 
   const numbered = (): Numbered[] => calls.splice(0).map((call) => [tab, ++number, named(call)]);
 
@@ -175,9 +161,8 @@ export const makeClient = (
   /** Takes up what tabs left behind when they ended. */
   const adopt = () => {
     for (const one of names(`${name}:`))
-      leader?.take_(parsed<Numbered[]>(kept(one)) ?? [], (isStored) => isStored && keep(one, undefined));
+      leader?.take_(parsed<Numbered[]>(one) ?? [], (isStored) => isStored && keep(one, undefined));
   };
-
 
   const become = async () => {
     const mine = ++begun;
@@ -196,17 +181,32 @@ export const makeClient = (
     };
     const [now, wall] = clocks();
     const state = [
-      Do.Privacy, now, wall, ...signals(),
-      Do.Lifecycle, now, wall, navigator.onLine ? 2 : 3, Do.Lifecycle, now, wall, document.hidden ? 1 : 0,
+      Do.Privacy,
+      now,
+      wall,
+      ...signals(),
+      Do.Lifecycle,
+      now,
+      wall,
+      navigator.onLine ? 2 : 3,
+      Do.Lifecycle,
+      now,
+      wall,
+      document.hidden ? 1 : 0,
     ];
     const leavers = new Set(names(`${name}:`).map((one) => one.slice(name.length + 1)));
-    const start = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? ""), settings: configuration(settings), state, left: leavers };
-    const leads = await lead(made, mayKeep() ? store : store && { ...store, begin_: async () => [] }, world, start)
-      .catch(() => lead(made, undefined, world, start)); // a store that cannot be read
+    const ids = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? "") };
+    const start = { ...ids, settings: configuration(settings), state, left: leavers };
+    const leads = await lead(
+      made,
+      mayKeep() ? store : store && { ...store, begin_: async () => [] },
+      world,
+      start,
+    ).catch(() => lead(made, undefined, world, start)); // a store that cannot be read
     await pause();
     if (isOver()) return leads.stop_();
     leader = leads;
-    leader.give_(Do.Context, context);
+    leader.give_(Do.Context, place.text_());
     adopt();
     leader.take_([...posted.splice(0), ...numbered()]);
     channel?.postMessage({ known: told!, fresh: true } satisfies Said);
@@ -215,9 +215,11 @@ export const makeClient = (
   const hear = ({ data }: MessageEvent<Said>) => {
     if ("calls" in data) {
       const last = data.calls.at(-1);
-      if (last) leader?.take_(data.calls, () => channel?.postMessage({ to: last[0], taken: last[1] } satisfies Said));
+      if (last)
+        leader?.take_(data.calls, () => channel?.postMessage({ to: last[0], taken: last[1] } satisfies Said));
       // Another tab is hidden; this one, which has the core, is not.
-      if (!document.hidden && data.calls.some(([, , [command]]) => command === Do.Lifecycle)) leader?.give_(Do.Lifecycle, 0);
+      const isOther = data.calls.some(([, , [command]]) => command === Do.Lifecycle);
+      if (!document.hidden && isOther) leader?.give_(Do.Lifecycle, 0);
     } else if ("known" in data) {
       if (leader) return;
       know(data.known);
@@ -244,10 +246,15 @@ export const makeClient = (
     const waiting = new AbortController();
     release = () => waiting.abort();
     navigator.locks
-      .request(name, { signal: waiting.signal }, () => new Promise<void>((done) => {
-        release = done;
-        void become();
-      }))
+      .request(
+        name,
+        { signal: waiting.signal },
+        () =>
+          new Promise<void>((done) => {
+            release = done;
+            void become();
+          }),
+      )
       .catch(() => {}); // the page was left while it waited
   };
 
@@ -265,8 +272,8 @@ export const makeClient = (
     behind.push(...open);
     if (behind.length && mayKeep()) keep(`${name}:${tab}`, JSON.stringify(behind));
     leader?.stop_();
+    if (leader) channel?.postMessage({ gone: true } satisfies Said);
     leader = undefined;
-    channel?.postMessage({ gone: true } satisfies Said);
     channel?.close();
     channel = undefined;
     led = false;
@@ -283,8 +290,13 @@ export const makeClient = (
     meta ??= { i: uuid(), a: readId() || uuid(), u: "", w: 0, s: [] };
     keep(name, JSON.stringify(meta));
     if (identity === "cookie") writeId(meta.a);
-    wire.beacon_(rawBatch(sure, { install: meta.i, anonymousId: meta.a, userId: meta.u },
-      meta.w + behind.filter(([, , call]) => isEvent(call)).length));
+    wire.beacon_(
+      rawBatch(
+        sure,
+        { install: meta.i, anonymousId: meta.a, userId: meta.u },
+        meta.w + behind.filter(([, , call]) => isEvent(call)).length,
+      ),
+    );
   };
 
   const listenToPage = () => {
@@ -297,26 +309,32 @@ export const makeClient = (
     addEventListener("visibilitychange", () => left || lifecycle(document.hidden ? 1 : 0));
     addEventListener("pagehide", () => left || leave());
     addEventListener("pageshow", ({ persisted }) => persisted && left && start());
-    addEventListener("storage", ({ key: changed, newValue }) => newValue && changed?.startsWith(`${name}:`) && adopt());
+    addEventListener(
+      "storage",
+      ({ key: changed, newValue }) => newValue && changed?.startsWith(`${name}:`) && adopt(),
+    );
   };
 
-  const settled = (timeoutMs = 5_000) => new Promise<boolean>((resolve) => {
-    const end = performance.now() + timeoutMs;
-    const look = () => {
-      const isDone = !!told?.idle && !posted.length && !calls.length;
-      if (isDone || performance.now() > end) resolve(isDone);
-      else setTimeout(look, 20);
-    };
-    handOver();
-    call(Do.Lifecycle, 4);
-    handOver();
-    setTimeout(look, 20);
-  });
+  const settled = (timeoutMs = 5_000) =>
+    new Promise<boolean>((resolve) => {
+      const end = performance.now() + timeoutMs;
+      const look = () => {
+        const isDone = !!told?.idle && !posted.length && !calls.length;
+        if (isDone || performance.now() > end) resolve(isDone);
+        else setTimeout(look, 20);
+      };
+      handOver();
+      call(Do.Lifecycle, 4);
+      handOver();
+      setTimeout(look, 20);
+    });
 
   const client: PageClient = {
     track: (name, properties, options) => event(Do.Track, name, "", properties, options),
     page: (category, name, properties, options) =>
-      name === undefined ? event(Do.Page, category ?? "", "", properties, options) : event(Do.Page, name, category ?? "", properties, options),
+      name === undefined
+        ? event(Do.Page, category ?? "", "", properties, options)
+        : event(Do.Page, name, category ?? "", properties, options),
     identify: (userId, traits, options) => event(Do.Identify, userId ?? "", "", traits, options),
     group: (groupId, traits, options) => event(Do.Group, groupId, "", traits, options),
     alias: (userId, options) => event(Do.Alias, userId, "", undefined, options),
@@ -325,7 +343,7 @@ export const makeClient = (
       const said = Object.entries(choices);
       call(Do.Consent, said.length, ...said.flatMap(([category, granted]) => [category, granted ? 1 : 0]));
     },
-    context: setContext,
+    context: place.set_,
     segments,
     onSegmentsChanged: (listener) => {
       segmentsHeard.add(listener);
@@ -335,27 +353,32 @@ export const makeClient = (
     anonymousId: () => told?.anonymousId ?? remembered()?.a ?? "",
     flush: settled,
     ledger: async () => {
-      const { created = 0, acknowledged = 0, pending = 0, rejected = {}, dropped = {}, unsure = {} } = told ?? {};
+      const {
+        created = 0,
+        acknowledged = 0,
+        pending = 0,
+        rejected = {},
+        dropped = {},
+        unsure = {},
+      } = told ?? {};
       return { created, acknowledged, pending, rejected, dropped, unsure };
     },
     earlier_: (ms, [url, referrer, title], run) => {
-      const now = context;
       earlier = ms;
-      context = json({ ...members, ...placed(url, referrer, title) });
-      run();
-      context = now;
+      place.at_(url, referrer, title, run);
       earlier = 0;
     },
     auto: (wanted: boolean | AutoSettings) => {
       unauto?.();
       unauto = undefined;
-      if (wanted) unauto = startCaptures({
-        track: client.track,
-        page: (properties) => client.page(undefined, undefined, properties),
-        setContext,
-        more,
-        settings: wanted === true ? {} : wanted,
-      });
+      if (wanted)
+        unauto = startCaptures({
+          track: client.track,
+          page: (properties) => client.page(undefined, undefined, properties),
+          setContext: place.set_,
+          more,
+          settings: wanted === true ? {} : wanted,
+        });
     },
   };
 

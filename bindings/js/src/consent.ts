@@ -19,7 +19,9 @@ const google = (tell: (choices: Choices) => void) => {
   const heard = (pushed: Pushed) => {
     if (pushed?.[0] !== "consent") return;
     const signals = Object.entries((pushed[2] ?? {}) as Record<string, unknown>);
-    const said = signals.filter(([, value]) => value === "granted" || (value === "denied" && pushed[1] === "update"));
+    const said = signals.filter(
+      ([, value]) => value === "granted" || (value === "denied" && pushed[1] === "update"),
+    );
     if (said.length) tell(Object.fromEntries(said.map(([name, value]) => [name, value === "granted"])));
   };
   layer.forEach(heard);
@@ -43,7 +45,11 @@ const tcf = (tell: (choices: Choices) => void, tries = 40) => {
     const free = data?.gdprApplies === false;
     if (!ok || (!free && !/tcloaded|useractioncomplete/.test(data.eventStatus ?? ""))) return;
     const numbers = Array.from({ length: purposes }, (_, index) => index + 1);
-    tell(Object.fromEntries(numbers.map((number) => [`tcf_${number}`, free || !!data.purpose?.consents?.[number]])));
+    tell(
+      Object.fromEntries(
+        numbers.map((number) => [`tcf_${number}`, free || !!data.purpose?.consents?.[number]]),
+      ),
+    );
   });
 };
 

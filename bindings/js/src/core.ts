@@ -57,7 +57,7 @@ export const over =
     bytes = new Uint8Array(exports.memory.buffer); // it may have grown
     const end = at + 4 + length(bytes, at);
     const answers: Uint8Array[] = [];
-    for (at += 4; at < end; ) {
+    for (at += 4; at < end;) {
       const from = at + 4;
       at = from + length(bytes, at);
       answers.push(bytes.slice(from, at));

@@ -14,7 +14,10 @@ export interface Meta {
 }
 
 const read = (name: string): string | undefined =>
-  document.cookie.split("; ").find((cookie) => cookie.startsWith(`${name}=`))?.slice(name.length + 1);
+  document.cookie
+    .split("; ")
+    .find((cookie) => cookie.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
 
 // Chromium cuts what lives longer than 400 days.
 const write = (name: string, value: string, domain: string, days = 400) => {
@@ -52,7 +55,8 @@ export const keep = (name: string, value: string | undefined): boolean =>
     return true;
   }) ?? false;
 
-export const kept = (name: string): string | undefined => guarded(() => localStorage.getItem(name)) ?? undefined;
+export const kept = (name: string): string | undefined =>
+  guarded(() => localStorage.getItem(name)) ?? undefined;
 
 /** Names in storage that begin with `prefix`. */
 export const names = (prefix: string): string[] =>

@@ -2,7 +2,16 @@ import { makeClient } from "./client.js";
 import { type Exports, load } from "./core.js";
 import type { Client, Ledger, Settings } from "./types.js";
 
-export type { AutoSettings, CallOptions, Client, ConsentSettings, Json, Ledger, Properties, Settings } from "./types.js";
+export type {
+  AutoSettings,
+  CallOptions,
+  Client,
+  ConsentSettings,
+  Json,
+  Ledger,
+  Properties,
+  Settings,
+} from "./types.js";
 
 declare const CORE_INTEGRITY: string;
 
@@ -37,8 +46,12 @@ export const init = (settings: Settings): Client => {
     const plain = new URL("./core.js", import.meta.url).href;
     const fallback = async () => ((await import(/* @vite-ignore */ plain)) as { open: () => Exports }).open();
     const source = { wasm: new URL("./core.wasm", import.meta.url), integrity: CORE_INTEGRITY, fallback };
-    client = makeClient(settings, settings.api ?? location.origin, () => load(source),
-      async () => (await import("./auto/more.js")).more);
+    client = makeClient(
+      settings,
+      settings.api ?? location.origin,
+      () => load(source),
+      async () => (await import("./auto/more.js")).more,
+    );
     clients.set(settings.key, client);
   }
   return client;

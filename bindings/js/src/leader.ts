@@ -17,7 +17,10 @@ export interface Known extends Ledger {
 /** How a leader reaches the world. */
 export interface World {
   /** Posts a batch. The answer, or 0: it was lost, 1: it never left. */
-  send_(body: Uint8Array, leaving: boolean): Promise<[status: number, type: string, retryAfter: string, body: string]>;
+  send_(
+    body: Uint8Array,
+    leaving: boolean,
+  ): Promise<[status: number, type: string, retryAfter: string, body: string]>;
   /** After each turn. */
   told_(known: Known): void;
 }
@@ -45,7 +48,8 @@ const reader = (fields: readonly Uint8Array[]) => {
   const word = () => text(fields[at++]);
   const number = () => +word();
   return {
-    word, number,
+    word,
+    number,
     bytes: () => fields[at++]!,
     more: () => at < fields.length,
     list: <T>(item: () => T): T[] => Array.from({ length: number() }, item),
@@ -53,11 +57,29 @@ const reader = (fields: readonly Uint8Array[]) => {
 };
 
 const known = ({ word, number, list }: ReturnType<typeof reader>): Known => {
-  const [created, acknowledged, pending, waiting, idle, witness] = [number(), number(), number(), number(), number(), number()];
+  const [created, acknowledged, pending, waiting, idle, witness] = [
+    number(),
+    number(),
+    number(),
+    number(),
+    number(),
+    number(),
+  ];
   const counts = () => Object.fromEntries(list(() => [word(), number()]));
   return {
-    created, acknowledged, pending, waiting, idle: idle === 1, witness, install: word(), anonymousId: word(), userId: word(),
-    rejected: counts(), dropped: counts(), unsure: counts(), segments: list(word),
+    created,
+    acknowledged,
+    pending,
+    waiting,
+    idle: idle === 1,
+    witness,
+    install: word(),
+    anonymousId: word(),
+    userId: word(),
+    rejected: counts(),
+    dropped: counts(),
+    unsure: counts(),
+    segments: list(word),
   } as Known;
 };
 
@@ -65,13 +87,21 @@ const known = ({ word, number, list }: ReturnType<typeof reader>): Known => {
 const passed: Record<string, number> = { d: 1, r: 2, x: 2, o: 1, g: 0 };
 
 /** Begins with what the store holds, if there is one. */
-export const lead = async (core: Core, store: Store | undefined, world: World, start: {
-  readonly witness: number; readonly install: string; readonly anonymousId: string; 
-  /** The configuration, and where page and person stand. */
-  readonly settings: readonly Field[]; readonly state: readonly Field[];
-  /** Tabs that have left something behind. */
-  readonly left: ReadonlySet<string>;
-}): Promise<Leader> => {
+export const lead = async (
+  core: Core,
+  store: Store | undefined,
+  world: World,
+  start: {
+    readonly witness: number;
+    readonly install: string;
+    readonly anonymousId: string;
+    /** The configuration, and where page and person stand. */
+    readonly settings: readonly Field[];
+    readonly state: readonly Field[];
+    /** Tabs that have left something behind. */
+    readonly left: ReadonlySet<string>;
+  },
+): Promise<Leader> => {
   const marks = new Map<string, number>();
   const marked = new Set<string>();
   let unsaved: Changes = new Map();
@@ -145,9 +175,10 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
         created = told.created;
         storing = told.witness > 0;
         world.told_(told);
-      } else if (kind === "h") console.warn(`sillage: held for an hour, the collector answered ${answers.word()}`);
+      } else if (kind === "h")
+        console.warn(`sillage: held for an hour, the collector answered ${answers.word()}`);
       else if (kind === "c") answers.list(answers.word);
-      else for (let fields = passed[kind]!; fields--; ) answers.word();
+      else for (let fields = passed[kind]!; fields--;) answers.word();
     }
     void save();
   };
@@ -197,7 +228,21 @@ export const lead = async (core: Core, store: Store | undefined, world: World, s
   }
   await pause();
   const [now, wall] = clocks();
-  turn(...start.settings, Do.Open, now, wall, random(32), ...start.state,
-    Do.Restored, now, wall, start.witness, start.install, start.anonymousId, held.length / 2, ...held);
+  turn(
+    ...start.settings,
+    Do.Open,
+    now,
+    wall,
+    random(32),
+    ...start.state,
+    Do.Restored,
+    now,
+    wall,
+    start.witness,
+    start.install,
+    start.anonymousId,
+    held.length / 2,
+    ...held,
+  );
   return leader;
 };

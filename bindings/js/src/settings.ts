@@ -9,7 +9,12 @@ export const configuration = ({ consent = {}, sampling = {}, keepLongest = [] }:
   ...Object.entries(sampling).flatMap(([name, share]) => [Do.Name, 2, name, Math.round(share * 2 ** 32)]),
   ...(consent.required ?? []).flatMap((category) => [Do.Name, 3, category, ""]),
   ...Object.entries(consent.byEvent ?? {}).flatMap(([name, needed]) =>
-    (needed.length ? needed : [""]).flatMap((category) => [Do.Name, 4, name, category])),
-  Do.Number, 12, signals.indexOf(consent.gpc ?? "record"),
-  Do.Number, 13, signals.indexOf(consent.dnt ?? "ignore"),
+    (needed.length ? needed : [""]).flatMap((category) => [Do.Name, 4, name, category]),
+  ),
+  Do.Number,
+  12,
+  signals.indexOf(consent.gpc ?? "record"),
+  Do.Number,
+  13,
+  signals.indexOf(consent.dnt ?? "ignore"),
 ];

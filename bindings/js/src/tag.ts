@@ -7,7 +7,13 @@ declare const CORE_INTEGRITY: string;
 declare const VERSION: string;
 
 /** What was called before the tag was there: with its moment and place by the snippet, bare by Tag Manager. */
-type Early = ArrayLike<unknown> & { 0: ArrayLike<unknown> | string; 1?: number; 2?: string; 3?: string; 4?: string };
+type Early = ArrayLike<unknown> & {
+  0: ArrayLike<unknown> | string;
+  1?: number;
+  2?: string;
+  3?: string;
+  4?: string;
+};
 
 type Global = ((method: string, ...args: never[]) => unknown) & { q?: Early[] };
 
@@ -51,8 +57,12 @@ const init = (settings: Settings) => {
     integrity: CORE_INTEGRITY,
     fallback: async () => ((await import(`${core}core.js`)) as { open(): Exports }).open(),
   };
-  client = makeClient({ auto: true, ...settings }, (settings.api ?? home).replace(/\/$/, ""), () => load(source),
-    async () => ((await import(`${core}more.js`)) as typeof import("./auto/more.js")).more);
+  client = makeClient(
+    { auto: true, ...settings },
+    (settings.api ?? home).replace(/\/$/, ""),
+    () => load(source),
+    async () => ((await import(`${core}more.js`)) as typeof import("./auto/more.js")).more,
+  );
   Object.assign(api, client);
   for (const early of waiting.splice(0)) early();
 };
@@ -70,7 +80,13 @@ const queue = page.sillage?.q ?? [];
 page.sillage = api;
 if (script.dataset.key) init(fromScript(script.dataset));
 for (const early of queue) {
-  const [args, at, url, referrer, title] = Array.from(early) as unknown as [ArrayLike<unknown> | string, number?, string?, string?, string?];
+  const [args, at, url, referrer, title] = Array.from(early) as unknown as [
+    ArrayLike<unknown> | string,
+    number?,
+    string?,
+    string?,
+    string?,
+  ];
   const run = () => api(...(Array.from(typeof args === "string" ? early : args) as [string]));
   if (typeof args === "string" || !client) run();
   else client.earlier_(Date.now() - at!, [url!, referrer!, title!], run);

@@ -40,12 +40,17 @@ export const transport = (url: string) => {
     beacon_: (body: BodyInit): boolean => navigator.sendBeacon(url, body),
     send_: async (body: Uint8Array, leaving: boolean): Promise<Answer> => {
       const bytes = body as Uint8Array<ArrayBuffer>;
-      if (!leaving) return pack(bytes).then((packed) => post(packed, false)).catch(() => (navigator.onLine ? lost : unsent));
+      if (!leaving)
+        return pack(bytes)
+          .then((packed) => post(packed, false))
+          .catch(() => (navigator.onLine ? lost : unsent));
       if (leavingBytes + bytes.length > LEAVING_BYTES_MAX) return unsent;
       leavingBytes += bytes.length;
       // Nobody is there to hear its answer; the events stay until another visit hears one.
       if (gone) return navigator.sendBeacon(url, bytes) ? new Promise(() => {}) : unsent;
-      return post(bytes, true).catch(() => lost).finally(() => (leavingBytes -= bytes.length));
+      return post(bytes, true)
+        .catch(() => lost)
+        .finally(() => (leavingBytes -= bytes.length));
     },
   };
 };

@@ -1,7 +1,8 @@
 /** What an app sees of the SDK. The words are those of the Segment specification and of docs/SDK.md. */
 
 /** A value that JSON can hold. What it cannot hold is left out, as `JSON.stringify` does. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined };
 
 /** Properties of an event, or traits of a person or group. */
 export type Properties = { readonly [name: string]: Json | undefined };

@@ -1,12 +1,39 @@
 // Plays a file of tests/fixtures/scenarios through a core and says what is not as it must be. Runs in Node
 // and in a browser alike, so it uses nothing of either.
 
-const DO = { number: 1, name: 2, clear: 3, open: 10, reset: 17, consent: 18, privacy: 19, context: 20, lifecycle: 21,
-  reply: 22, tick: 23, restored: 24, act: 30, tell: 31 };
+const DO = {
+  number: 1,
+  name: 2,
+  clear: 3,
+  open: 10,
+  reset: 17,
+  consent: 18,
+  privacy: 19,
+  context: 20,
+  lifecycle: 21,
+  reply: 22,
+  tick: 23,
+  restored: 24,
+  act: 30,
+  tell: 31,
+};
 const CALLS = { track: 11, page: 12, screen: 13, identify: 14, group: 15, alias: 16 };
-const NUMBERS = ["batchEvents", "batchAgeMs", "batchEventsMax", "batchBytesMax", "queueEventsMax", "queueBytesMax",
-  "queueAgeMaxMs", "waitingEventsMax", "waitingBytesMax", "leavingBatchesMax", "sessionIdleMs", "sessionMaxMs", "gpc",
-  "dnt"];
+const NUMBERS = [
+  "batchEvents",
+  "batchAgeMs",
+  "batchEventsMax",
+  "batchBytesMax",
+  "queueEventsMax",
+  "queueBytesMax",
+  "queueAgeMaxMs",
+  "waitingEventsMax",
+  "waitingBytesMax",
+  "leavingBatchesMax",
+  "sessionIdleMs",
+  "sessionMaxMs",
+  "gpc",
+  "dnt",
+];
 const LISTS = ["eventsKeptLongest", "eventsDroppedFirst", "sampling", "consentRequired", "consentByEvent"];
 const STATES = ["foreground", "background", "online", "offline", "flush"];
 const SIGNALS = ["ignore", "record", "deny"];
@@ -38,11 +65,21 @@ const canonical = (value) =>
   JSON.stringify(value, (_, part) =>
     part && typeof part === "object" && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part);
+      : part,
+  );
 
 export class Player {
   constructor(name, scenario, makeCore) {
-    Object.assign(this, { name, scenario, makeCore, starts: 0, jump: 0, stored: new Map(), batchIds: [], bodies: [] });
+    Object.assign(this, {
+      name,
+      scenario,
+      makeCore,
+      starts: 0,
+      jump: 0,
+      stored: new Map(),
+      batchIds: [],
+      bodies: [],
+    });
     this.notices = [];
     this.boot(0);
   }
@@ -66,7 +103,11 @@ export class Player {
     else if (kind === "context") this.give(DO.context, at, JSON.stringify(said));
     else if (kind === "lifecycle") this.give(DO.lifecycle, at, STATES.indexOf(said));
     else if (kind === "privacy") this.give(DO.privacy, at, said.gpc ? 1 : 0, said.dnt ? 1 : 0);
-    else if (kind === "consent") this.consent(at, Object.entries(said).sort(([a], [b]) => (a < b ? -1 : 1)));
+    else if (kind === "consent")
+      this.consent(
+        at,
+        Object.entries(said).sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
     else if (kind === "reply") this.reply(at, said);
     else if (kind === "restored" || kind === "restart") {
       if (kind === "restart") this.boot(at);
@@ -76,17 +117,31 @@ export class Player {
   }
 
   consent(at, choices) {
-    this.give(DO.consent, at, choices.length, ...choices.flatMap(([category, granted]) => [category, granted ? 1 : 0]));
+    this.give(
+      DO.consent,
+      at,
+      choices.length,
+      ...choices.flatMap(([category, granted]) => [category, granted ? 1 : 0]),
+    );
   }
 
   call(command, at, said) {
     const object = "traits" in said ? said.traits : said.properties;
     let text = typeof object === "string" ? object : object === undefined ? "" : JSON.stringify(object);
     if (said.propertiesBytes) text = JSON.stringify({ x: "x".repeat(said.propertiesBytes) });
-    const first = { 11: said.event, 15: said.groupId, 14: said.userId, 16: said.userId }[command] ?? said.name ?? "";
+    const first =
+      { 11: said.event, 15: said.groupId, 14: said.userId, 16: said.userId }[command] ?? said.name ?? "";
     const subject = [said.subject ? 1 : 0, said.subject?.userId ?? "", said.subject?.anonymousId ?? ""];
     const context = said.context ? JSON.stringify(said.context) : "";
-    const fields = [first, said.category ?? "", text, context, ...subject, said.time ?? 0, said.messageId ?? ""];
+    const fields = [
+      first,
+      said.category ?? "",
+      text,
+      context,
+      ...subject,
+      said.time ?? 0,
+      said.messageId ?? "",
+    ];
     for (let time = 0; time < (said.times ?? 1); time++) this.give(command, at, ...fields);
   }
 
@@ -95,15 +150,30 @@ export class Player {
     if (typeof body !== "string") body = JSON.stringify(body);
     body = body.replaceAll("$batchId", this.batchIds[said.send] ?? "");
     const status = said.status ?? (said.outcome === "unsent" ? 1 : 0);
-    this.give(DO.reply, at, said.send, status, said.contentType ?? "application/json", said.retryAfter ?? "", body);
+    this.give(
+      DO.reply,
+      at,
+      said.send,
+      status,
+      said.contentType ?? "application/json",
+      said.retryAfter ?? "",
+      body,
+    );
   }
 
   restore(at, said) {
     for (const name of said.without ?? [])
       for (const key of this.stored.keys()) if (keyName(key) === name) this.stored.delete(key);
     const keys = [...this.stored.keys()].sort((a, b) => a - b);
-    this.give(DO.restored, at, said.witness ?? 0, said.install ?? "", said.anonymousId ?? "", keys.length,
-      ...keys.flatMap((key) => [key, this.stored.get(key)]));
+    this.give(
+      DO.restored,
+      at,
+      said.witness ?? 0,
+      said.install ?? "",
+      said.anonymousId ?? "",
+      keys.length,
+      ...keys.flatMap((key) => [key, this.stored.get(key)]),
+    );
   }
 
   drain(at) {
@@ -155,9 +225,19 @@ export class Player {
     word(); // the installation
     word(); // the device
     return {
-      created, acknowledged, pending, waiting, idle: idle === 1, userId: word(), rejected: counts(), dropped: counts(),
-      unsure: counts(), segments: Array.from({ length: number() }, word), sends: this.bodies.length,
-      eventsSent: this.bodies.map((body) => body.batch.length), notices: this.notices,
+      created,
+      acknowledged,
+      pending,
+      waiting,
+      idle: idle === 1,
+      userId: word(),
+      rejected: counts(),
+      dropped: counts(),
+      unsure: counts(),
+      segments: Array.from({ length: number() }, word),
+      sends: this.bodies.length,
+      eventsSent: this.bodies.map((body) => body.batch.length),
+      notices: this.notices,
       stored: [...this.stored.keys()].sort((a, b) => a - b).map(keyName),
     };
   }
@@ -183,7 +263,10 @@ function config({ preset, ...differs }) {
 }
 
 const at = (value, pointer) =>
-  pointer.split("/").slice(1).reduce((part, name) => part?.[name], value) ?? null;
+  pointer
+    .split("/")
+    .slice(1)
+    .reduce((part, name) => part?.[name], value) ?? null;
 
 /** What is wrong with a story, as lines; none if it is as it must be. */
 export function play(name, scenario, makeCore) {
@@ -194,12 +277,16 @@ export function play(name, scenario, makeCore) {
     if (given !== expected) wrong.push(`${name}, step ${index}\n  expected ${expected}\n  given    ${given}`);
   });
   const known = player.known(scenario.steps.at(-1).at);
-  const settled = [known.rejected, known.dropped, known.unsure].flatMap(Object.values).reduce((a, b) => a + b, 0);
-  if (known.created !== known.acknowledged + known.pending + settled) wrong.push(`${name}: the ledger is not balanced`);
+  const settled = [known.rejected, known.dropped, known.unsure]
+    .flatMap(Object.values)
+    .reduce((a, b) => a + b, 0);
+  if (known.created !== known.acknowledged + known.pending + settled)
+    wrong.push(`${name}: the ledger is not balanced`);
   for (const [what, claimed] of Object.entries(scenario.claims)) {
     const [, index, pointer] = /^body (\d+) (.*)$/.exec(what) ?? [];
     const is = pointer ? at(player.bodies[index], pointer) : known[what];
-    if (canonical(is) !== canonical(claimed)) wrong.push(`${name}: claims ${what} = ${canonical(claimed)}, is ${canonical(is)}`);
+    if (canonical(is) !== canonical(claimed))
+      wrong.push(`${name}: claims ${what} = ${canonical(claimed)}, is ${canonical(is)}`);
   }
   return wrong;
 }

@@ -13,8 +13,15 @@ const all = readdirSync(stories)
   .filter((name) => name.endsWith(".json"))
   .map((name) => [name, JSON.parse(readFileSync(join(stories, name), "utf8"))]);
 
-const bundle = esbuild.buildSync({ entryPoints: [join(root, "src/core.ts")], format: "esm", bundle: true, write: false });
-const { over } = await import(`data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].text).toString("base64")}`);
+const bundle = esbuild.buildSync({
+  entryPoints: [join(root, "src/core.ts")],
+  format: "esm",
+  bundle: true,
+  write: false,
+});
+const { over } = await import(
+  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].text).toString("base64")}`
+);
 
 async function check(makeCore) {
   assert.ok(all.length >= 90, `${all.length} stories`);

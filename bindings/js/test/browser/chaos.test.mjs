@@ -7,7 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { World, until } from "./world.mjs";
 
 const steps = Number(process.env.SILLAGE_WEB_STEPS ?? 120);
-const seed = Number(process.env.SILLAGE_WEB_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SILLAGE_WEB_SEED ?? 1);
 
 /** How long a call may take to be in good hands, in ms, on a machine that does other things too. */
 const HANDED_OVER_MS = 1_500;
@@ -68,7 +68,8 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
       const crashed = page.waitForEvent("crash");
       void session.send("Page.crash").catch(() => {});
       await crashed;
-      for (const one of tracked) if (one.page === page && Date.now() - one.at < HANDED_OVER_MS) one.mayBeLost = true;
+      for (const one of tracked)
+        if (one.page === page && Date.now() - one.at < HANDED_OVER_MS) one.mayBeLost = true;
       await page.close();
     },
     back: async (page) => {
@@ -98,14 +99,24 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
     const [before, from] = [Date.now(), tracked.length];
     const name = (names.has(page) ? names : names.set(page, names.size)).get(page);
     await actions[what](page);
-    story.push(`${before % 1e6} tab ${name} ${what} ${from === tracked.length ? "" : `${from}–${tracked.length - 1}`}`);
+    story.push(
+      `${before % 1e6} tab ${name} ${what} ${from === tracked.length ? "" : `${from}–${tracked.length - 1}`}`,
+    );
   }
   world.fate = () => "pass";
   if (!tabs.length) await open();
-  await until("the last tab to have delivered all", () => tabs[0].evaluate(() => sillage.flush(1_000)), 60_000);
+  await until(
+    "the last tab to have delivered all",
+    () => tabs[0].evaluate(() => sillage.flush(1_000)),
+    60_000,
+  );
   for (const page of tabs.slice()) await page.close();
   const last = await world.open();
-  await until("what was left behind to be delivered", () => last.evaluate(() => sillage.flush(1_000)), 60_000);
+  await until(
+    "what was left behind to be delivered",
+    () => last.evaluate(() => sillage.flush(1_000)),
+    60_000,
+  );
   await anchor.close();
 
   const seen = new Map();
@@ -120,10 +131,22 @@ test(`each event arrives once, whatever happens (seed ${seed}, ${steps} steps)`,
     const ledger = await world.ledger();
     return ledger.pending === 0 && ledger;
   });
-  t.diagnostic(`${tracked.length} events, ${died} died with a killed tab; ${JSON.stringify(done)}; ${JSON.stringify(ledger)}`);
-  if (lost.length) t.diagnostic(`${story.join("\n")}\n${world.requests.map(({ fate, status, body }) =>
-    `${body.batch.map(({ properties }) => properties?.n ?? "?")} ${fate} ${status} ${JSON.stringify(body.sillage)}`).join("\n")}`);
-  assert.deepEqual(lost.map(({ n }) => n), []);
+  t.diagnostic(
+    `${tracked.length} events, ${died} died with a killed tab; ${JSON.stringify(done)}; ${JSON.stringify(ledger)}`,
+  );
+  if (lost.length)
+    t.diagnostic(
+      `${story.join("\n")}\n${world.requests
+        .map(
+          ({ fate, status, body }) =>
+            `${body.batch.map(({ properties }) => properties?.n ?? "?")} ${fate} ${status} ${JSON.stringify(body.sillage)}`,
+        )
+        .join("\n")}`,
+    );
+  assert.deepEqual(
+    lost.map(({ n }) => n),
+    [],
+  );
   assert.deepEqual(twice, []);
   assert.equal(ledger.received, world.events().length);
   assert.deepEqual([ledger.installs, ledger.lost, ledger.surplus], [1, 0, 0]);

@@ -15,22 +15,36 @@ beforeEach(async () => {
 });
 
 const track = (page, from, to) =>
-  page.evaluate(([from, to]) => {
-    for (let n = from; n < to; n++) sillage.track("Product Viewed", { n });
-  }, [from, to]);
+  page.evaluate(
+    ([from, to]) => {
+      for (let n = from; n < to; n++) sillage.track("Product Viewed", { n });
+    },
+    [from, to],
+  );
 
 /** Every number from 0 to `count` arrived, once in effect, and both ledgers say so. */
 const arrived = async (count, { installs = 1 } = {}) => {
-  await until(`${count} events`, () => world.events().filter(({ event }) => event === "Product Viewed").length >= count);
-  const numbers = world.events().filter(({ event }) => event === "Product Viewed").map(({ properties }) => properties.n);
-  assert.deepEqual(numbers.toSorted((a, b) => a - b), Array.from({ length: count }, (_, n) => n));
+  await until(
+    `${count} events`,
+    () => world.events().filter(({ event }) => event === "Product Viewed").length >= count,
+  );
+  const numbers = world
+    .events()
+    .filter(({ event }) => event === "Product Viewed")
+    .map(({ properties }) => properties.n);
+  assert.deepEqual(
+    numbers.toSorted((a, b) => a - b),
+    Array.from({ length: count }, (_, n) => n),
+  );
   const ledger = await until("the ledger to be even", async () => {
     const ledger = await world.ledger(since);
     return ledger.pending === 0 && ledger.received === world.events().length && ledger;
   });
   const { created, received, lost, surplus } = ledger;
-  assert.deepEqual({ created, received, lost, surplus, installs: ledger.installs },
-    { created: received, received, lost: 0, surplus: 0, installs });
+  assert.deepEqual(
+    { created, received, lost, surplus, installs: ledger.installs },
+    { created: received, received, lost: 0, surplus: 0, installs },
+  );
 };
 
 test("what a page tracks arrives, without a preflight, compressed, and is settled", async () => {
@@ -39,7 +53,14 @@ test("what a page tracks arrives, without a preflight, compressed, and is settle
   assert.equal(await page.evaluate(() => sillage.flush()), true);
   await arrived(30);
   const ledger = await page.evaluate(() => sillage.ledger());
-  assert.deepEqual(ledger, { created: 30, acknowledged: 30, pending: 0, rejected: {}, dropped: {}, unsure: {} });
+  assert.deepEqual(ledger, {
+    created: 30,
+    acknowledged: 30,
+    pending: 0,
+    rejected: {},
+    dropped: {},
+    unsure: {},
+  });
   assert.ok(world.requests.every(({ method, headers }) => method === "POST" && !headers["x-write-key"]));
 });
 
@@ -91,6 +112,16 @@ test("three tabs are one installation, also when the one that leads is closed", 
   assert.equal(devices.size, 1);
 });
 
+test("a tab that only follows may go without the others losing the one that leads", async () => {
+  const tabs = [await world.open(), await world.open(), await world.open()];
+  await track(tabs[2], 0, 3);
+  assert.equal(await tabs[2].evaluate(() => sillage.flush(10_000)), true);
+  await tabs[1].goto("about:blank");
+  await track(tabs[2], 3, 6);
+  assert.equal(await tabs[2].evaluate(() => sillage.flush(10_000)), true);
+  await arrived(6);
+});
+
 test("a tab that is killed while its batch is on the way loses nothing", async () => {
   const page = await world.open();
   world.fate = ({ method }) => (method === "POST" ? "lost" : "pass");
@@ -114,7 +145,9 @@ test("what was tracked without a network is delivered by a later visit", async (
   await world.context.setOffline(true);
   world.fate = () => "down"; // the browser's offline mode lets beacons of ended pages pass
   await track(page, 0, 50);
-  await until("the store to have it", () => page.evaluate(async () => (await sillage.ledger()).pending === 50));
+  await until("the store to have it", () =>
+    page.evaluate(async () => (await sillage.ledger()).pending === 50),
+  );
   await page.evaluate(() => sillage.flush(300));
   await page.goto("about:blank");
   await page.close();
@@ -131,7 +164,9 @@ test("a network that comes back is used", async () => {
   await page.evaluate(() => sillage.flush());
   await world.context.setOffline(true);
   await track(page, 0, 5);
-  await until("the store to have it", () => page.evaluate(async () => (await sillage.ledger()).pending === 5));
+  await until("the store to have it", () =>
+    page.evaluate(async () => (await sillage.ledger()).pending === 5),
+  );
   await world.context.setOffline(false);
   await arrived(5);
 });
@@ -160,20 +195,26 @@ test("a browser without room for anything still delivers", async () => {
   await page.goto(world.origin);
   await page.waitForFunction(() => "sillage" in window && "track" in window.sillage);
   await page.evaluate(() => {
-    Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+    Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
   });
   await track(page, 0, 30);
   await page.evaluate(() => sillage.flush(15_000));
   await arrived(30);
-  const stored = await page.evaluate(() => new Promise((resolve) => {
-    const request = indexedDB.open("sillage:wk_web");
-    request.onerror = () => resolve(0);
-    request.onsuccess = () => {
-      const { result } = request;
-      if (!result.objectStoreNames.length) return resolve(0);
-      result.transaction("records").objectStore("records").count().onsuccess = ({ target }) => resolve(target.result);
-    };
-  }));
+  const stored = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const request = indexedDB.open("sillage:wk_web");
+        request.onerror = () => resolve(0);
+        request.onsuccess = () => {
+          const { result } = request;
+          if (!result.objectStoreNames.length) return resolve(0);
+          result.transaction("records").objectStore("records").count().onsuccess = ({ target }) =>
+            resolve(target.result);
+        };
+      }),
+  );
   assert.equal(stored, 0, "there was room after all");
 });
 
@@ -200,7 +241,9 @@ test("a page that is left before the core is there speaks for it, and its events
   assert.equal(world.events().length, 9);
   release();
   await page.waitForFunction(() => "track" in window.sillage);
-  await until("the core to have them", () => page.evaluate(async () => (await sillage.ledger()).acknowledged === 9));
+  await until("the core to have them", () =>
+    page.evaluate(async () => (await sillage.ledger()).acknowledged === 9),
+  );
   await arrived(8);
   assert.equal(world.events().find(({ type }) => type === "identify").userId, "u-1");
 });

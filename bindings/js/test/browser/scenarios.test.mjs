@@ -21,22 +21,32 @@ const check = async (form, headers = {}) => {
   const page = await world.context.newPage();
   await page.goto(`${world.origin}/stories`);
   const bundle = esbuild.buildSync({
-    stdin: { contents: 'export { play } from "./test/scenarios.mjs"; export { over } from "./src/core.ts"', resolveDir: root },
-    bundle: true, write: false, format: "iife", globalName: "stories", footer: { js: "globalThis.stories = stories;" },
+    stdin: {
+      contents: 'export { play } from "./test/scenarios.mjs"; export { over } from "./src/core.ts"',
+      resolveDir: root,
+    },
+    bundle: true,
+    write: false,
+    format: "iife",
+    globalName: "stories",
+    footer: { js: "globalThis.stories = stories;" },
   });
   await page.evaluate(bundle.outputFiles[0].text);
-  const wrong = await page.evaluate(async ([all, form, base]) => {
-    const { play, over } = globalThis.stories;
-    let make;
-    if (form === "core.wasm") {
-      const module = await WebAssembly.compile(await (await fetch(base + form)).arrayBuffer());
-      make = () => over(new WebAssembly.Instance(module).exports);
-    } else {
-      const { open } = await import(base + form);
-      make = () => over(open());
-    }
-    return all.flatMap(([name, story]) => play(name, story, make));
-  }, [stories, form, `${world.api}/v/${version}/`]);
+  const wrong = await page.evaluate(
+    async ([all, form, base]) => {
+      const { play, over } = globalThis.stories;
+      let make;
+      if (form === "core.wasm") {
+        const module = await WebAssembly.compile(await (await fetch(base + form)).arrayBuffer());
+        make = () => over(new WebAssembly.Instance(module).exports);
+      } else {
+        const { open } = await import(base + form);
+        make = () => over(open());
+      }
+      return all.flatMap(([name, story]) => play(name, story, make));
+    },
+    [stories, form, `${world.api}/v/${version}/`],
+  );
   assert.ok(stories.length >= 90, `${stories.length} stories`);
   assert.equal(wrong.length, 0, wrong.join("\n"));
   await page.close();

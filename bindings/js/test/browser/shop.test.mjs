@@ -25,12 +25,17 @@ class Demo {
     demo.folder = mkdtempSync(join(tmpdir(), "sillage-shop-"));
     const args = ["demo", "--stay", "--plain", "--seconds", "1", "--data-dir", demo.folder];
     demo.child = spawn(binary, args, { cwd: repository, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [demo.child.stdout, demo.child.stderr]) stream.on("data", (text) => (demo.said += text));
+    for (const stream of [demo.child.stdout, demo.child.stderr])
+      stream.on("data", (text) => (demo.said += text));
     demo.ended = once(demo.child, "exit");
-    await until("the retailer's days to be played", () => {
-      assert.equal(demo.child.exitCode, null, demo.said);
-      return demo.said.includes("serving on until");
-    }, PLAYED_MS);
+    await until(
+      "the retailer's days to be played",
+      () => {
+        assert.equal(demo.child.exitCode, null, demo.said);
+        return demo.said.includes("serving on until");
+      },
+      PLAYED_MS,
+    );
     [, demo.shop, demo.origin] = /a web shop to click in: ((http:\/\/[\d.:]+)\/shop\/)/.exec(demo.said);
     return demo;
   }
@@ -49,7 +54,9 @@ class Demo {
 
   /** The collector's ledger of all visitors. */
   async ledger() {
-    const answer = await fetch(`${this.origin}/v1/ledger`, { headers: { authorization: "Bearer rt_webshop" } });
+    const answer = await fetch(`${this.origin}/v1/ledger`, {
+      headers: { authorization: "Bearer rt_webshop" },
+    });
     return (await answer.json()).total;
   }
 }
@@ -82,7 +89,8 @@ const visit = async (url) => {
 const chips = (page) =>
   page.locator("#segments .chip:not(.leaving)").evaluateAll((all) => all.map((chip) => chip.dataset.segment));
 
-const entered = (page, segment) => until(`${segment} in the panel`, async () => (await chips(page)).includes(segment));
+const entered = (page, segment) =>
+  until(`${segment} in the panel`, async () => (await chips(page)).includes(segment));
 const left = (page, segment) => until(`no ${segment}`, async () => !(await chips(page)).includes(segment));
 const hero = (page, segment) => page.locator(`.hero-text[data-segment=${segment}]`).waitFor();
 
@@ -102,9 +110,17 @@ const buy = async (page) => {
   await page.getByRole("button", { name: "Add to cart" }).click();
   await entered(page, "hot-cart");
   await page.getByRole("link", { name: "To checkout" }).click();
-  const fields = { Name: "Ada", Street: "Quay 1", Postcode: "29000", Town: "Port", "Card number": "0000 0000 0000 0000",
-    "Good through": "12/30", "Security code": "000" };
-  for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(value);
+  const fields = {
+    Name: "Ada",
+    Street: "Quay 1",
+    Postcode: "29000",
+    Town: "Port",
+    "Card number": "0000 0000 0000 0000",
+    "Good through": "12/30",
+    "Security code": "000",
+  };
+  for (const [label, value] of Object.entries(fields))
+    await page.getByLabel(label, { exact: true }).fill(value);
   await page.getByRole("button", { name: /^Pay/ }).click();
   await heading(page, "Merci. It is on its way.");
 };
@@ -170,7 +186,8 @@ test("a page that is loaded anew knows the segments before the collector has ans
   const { page } = visitor;
   await page.evaluate(() => sillage.flush());
   const known = (await chips(page)).toSorted();
-  for (const segment of ["browsing", "buyer", "reader", "sharer", "video-watcher"]) assert.ok(known.includes(segment));
+  for (const segment of ["browsing", "buyer", "reader", "sharer", "video-watcher"])
+    assert.ok(known.includes(segment));
   await page.route("**/v1/batch*", (route) => route.abort());
   await Promise.all([page.waitForEvent("domcontentloaded"), aisle(page, "About")]);
   await until("the same segments", async () => `${(await chips(page)).toSorted()}` === `${known}`);
@@ -193,7 +210,9 @@ test("the visit adds up on both sides, and no page complained", async (t) => {
 
 test("under the strict policy the same visit works with the core as JavaScript, and violates nothing", async () => {
   const { page, errors, loaded } = await visit(`${demo.shop}strict/`);
-  await page.evaluate(() => addEventListener("securitypolicyviolation", (event) => console.error(event.blockedURI)));
+  await page.evaluate(() =>
+    addEventListener("securitypolicyviolation", (event) => console.error(event.blockedURI)),
+  );
   await entered(page, "new-visitor");
   await page.locator(".grid").getByRole("link", { name: "Jumper Matelot" }).click();
   await heading(page, "Jumper Matelot");

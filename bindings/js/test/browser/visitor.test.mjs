@@ -30,7 +30,8 @@ beforeEach(async () => {
 /** Everything that a page's origin keeps. */
 const kept = (page) =>
   page.evaluate(async () => ({
-    cookies: document.cookie, storage: Object.keys(localStorage).length + Object.keys(sessionStorage).length,
+    cookies: document.cookie,
+    storage: Object.keys(localStorage).length + Object.keys(sessionStorage).length,
     databases: (await indexedDB.databases()).length,
   }));
 const nothing = { cookies: "", storage: 0, databases: 0 };
@@ -55,7 +56,10 @@ test("until consent is given nothing is kept or sent; then all of it arrives, an
   assert.deepEqual(names(), ["Before", "Remembered"]);
   await later.evaluate(() => sillage.consent({ analytics: false }));
   await later.evaluate(() => sillage.track("After"));
-  await until("everything to be gone", async () => JSON.stringify(await kept(later)) === JSON.stringify(nothing));
+  await until(
+    "everything to be gone",
+    async () => JSON.stringify(await kept(later)) === JSON.stringify(nothing),
+  );
   await later.evaluate(() => sillage.flush(400));
   assert.deepEqual(names(), ["Before", "Remembered"]);
 });
@@ -70,36 +74,58 @@ test("a page left before consent was given has kept and sent nothing", async () 
 });
 
 test("Google's consent mode answers for the person, and an open default is no answer", async () => {
-  world.pages["/"] = { head: `<script>dataLayer=[];function gtag(){dataLayer.push(arguments)}
+  world.pages["/"] = {
+    head:
+      `<script>dataLayer=[];function gtag(){dataLayer.push(arguments)}
     gtag("consent","default",{analytics_storage:"denied",ad_storage:"denied"})</script>` +
-    tag(world, 'data-auto=false data-google-consent data-consent="analytics_storage"') };
+      tag(world, 'data-auto=false data-google-consent data-consent="analytics_storage"'),
+  };
   const page = await world.open();
   await page.evaluate(() => sillage.track("Waits"));
   await page.evaluate(() => sillage.flush(400));
   assert.equal(world.requests.length, 0);
-  await page.evaluate(() => gtag("consent", "update", { analytics_storage: "granted", ad_storage: "denied" }));
+  await page.evaluate(() =>
+    gtag("consent", "update", { analytics_storage: "granted", ad_storage: "denied" }),
+  );
   assert.equal(await page.evaluate(() => sillage.flush()), true);
-  assert.deepEqual(world.events()[0].context.consent.categoryPreferences, { analytics_storage: true, ad_storage: false });
+  assert.deepEqual(world.events()[0].context.consent.categoryPreferences, {
+    analytics_storage: true,
+    ad_storage: false,
+  });
   assert.equal(await page.evaluate(() => dataLayer.length), 2);
 });
 
 test("a TCF platform answers for the person", async () => {
-  world.pages["/"] = { head: `<script>heard=[];__tcfapi=(c,v,f)=>{heard.push(f);f({eventStatus:"cmpuishown",gdprApplies:true},true)}</script>` +
-    tag(world, 'data-auto=false data-tcf data-consent="tcf_1,tcf_8"') };
+  world.pages["/"] = {
+    head:
+      `<script>heard=[];__tcfapi=(c,v,f)=>{heard.push(f);f({eventStatus:"cmpuishown",gdprApplies:true},true)}</script>` +
+      tag(world, 'data-auto=false data-tcf data-consent="tcf_1,tcf_8"'),
+  };
   const page = await world.open();
   await page.evaluate(() => sillage.track("Waits"));
   await page.evaluate(() => sillage.flush(400));
   assert.equal(world.requests.length, 0);
-  await page.evaluate(() => heard[0]({ eventStatus: "useractioncomplete", gdprApplies: true, purpose: { consents: { 1: true, 8: true } } }, true));
+  await page.evaluate(() =>
+    heard[0](
+      { eventStatus: "useractioncomplete", gdprApplies: true, purpose: { consents: { 1: true, 8: true } } },
+      true,
+    ),
+  );
   assert.equal(await page.evaluate(() => sillage.flush()), true);
   const { tcf_1, tcf_2, tcf_8 } = world.events()[0].context.consent.categoryPreferences;
   assert.deepEqual([tcf_1, tcf_2, tcf_8], [true, false, true]);
 });
 
 test("a browser that says so is recorded, or left alone where the site honours it", async () => {
-  for (const [path, data] of [["/", ""], ["/honoured", "data-gpc=deny"]]) {
-    world.pages[path] = { head: `<script>Object.defineProperty(Navigator.prototype,"globalPrivacyControl",{value:true})</script>` +
-      tag(world, `data-auto=false ${data}`) };
+  for (const [path, data] of [
+    ["/", ""],
+    ["/honoured", "data-gpc=deny"],
+  ]) {
+    world.pages[path] = {
+      head:
+        `<script>Object.defineProperty(Navigator.prototype,"globalPrivacyControl",{value:true})</script>` +
+        tag(world, `data-auto=false ${data}`),
+    };
   }
   const page = await world.open("/");
   await page.evaluate(() => sillage.track("Recorded"));
@@ -172,8 +198,11 @@ test("segments come with the answer to the very event, to every tab, and are the
 });
 
 test("calls before the tag keep their moment and their place", async () => {
-  world.pages["/early"] = { head: `<script src="${world.api}/v/0.1.0/stub.js"></script><script>sillage("track","Early",{n:1});
-    history.pushState({},"","/later");document.title="Later"</script>` + tag(world) };
+  world.pages["/early"] = {
+    head:
+      `<script src="${world.api}/v/0.1.0/stub.js"></script><script>sillage("track","Early",{n:1});
+    history.pushState({},"","/later");document.title="Later"</script>` + tag(world),
+  };
   let release;
   const held = new Promise((resolve) => (release = resolve));
   world.fate = ({ path }) => (path === "/tag.js" ? held.then(() => "pass") : "pass");
@@ -194,9 +223,11 @@ test("calls before the tag keep their moment and their place", async () => {
 });
 
 test("a queue as Tag Manager makes it is taken up", async () => {
-  world.pages["/"] = { head: `<script>sillage=function(){(sillage.q=sillage.q||[]).push(arguments)};
+  world.pages["/"] = {
+    head: `<script>sillage=function(){(sillage.q=sillage.q||[]).push(arguments)};
     sillage("init",{key:"${KEY}",api:"${world.api}",auto:false});sillage("track","Queued",{n:1})</script>
-    <script defer src="${world.api}/tag.js"></script>` };
+    <script defer src="${world.api}/tag.js"></script>`,
+  };
   const page = await world.open();
   assert.equal(await page.evaluate(() => sillage.flush()), true);
   assert.deepEqual(names(), ["Queued"]);

@@ -45,8 +45,16 @@ export const browser = (args = []) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", ...args],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      ...args,
+    ],
   });
 
 class Collector {
@@ -63,7 +71,9 @@ class Collector {
       http.close();
       resp.close();
     }
-    writeFileSync(join(this.folder, "sillage.toml"), `
+    writeFileSync(
+      join(this.folder, "sillage.toml"),
+      `
 [server]
 listen = "127.0.0.1:${this.port}"
 data_dir = "${this.folder}/data"
@@ -74,9 +84,12 @@ name = "web"
 write_keys = ["${KEY}"]
 read_tokens = ["rt_web"]
 segments_in_answers = true
-${this.rules}`);
+${this.rules}`,
+    );
     const log = openSync(join(this.folder, "log"), "a");
-    this.child = spawn(binary, ["serve", "--config", join(this.folder, "sillage.toml")], { stdio: ["ignore", log, log] });
+    this.child = spawn(binary, ["serve", "--config", join(this.folder, "sillage.toml")], {
+      stdio: ["ignore", log, log],
+    });
     await until("the collector to be ready", async () => {
       const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined);
       return answer?.status === 200;
@@ -90,7 +103,9 @@ ${this.rules}`);
   }
 
   async get(path) {
-    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { headers: { authorization: "Bearer rt_web" } });
+    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      headers: { authorization: "Bearer rt_web" },
+    });
     return answer.json();
   }
 }
@@ -116,7 +131,9 @@ export class World {
     world.requests = [];
     world.left = new Set();
     world.fate = () => "pass";
-    world.front = await listen((request, response) => world.pass(request, response).catch(() => response.destroy()));
+    world.front = await listen((request, response) =>
+      world.pass(request, response).catch(() => response.destroy()),
+    );
     world.site = await listen((request, response) => world.serve(request, response));
     world.api = `http://127.0.0.1:${port(world.front)}`;
     world.origin = `http://localhost:${port(world.site)}`;
@@ -169,9 +186,15 @@ export class World {
     }
     if (fate === "down") return response.destroy();
     if (fate === "hang") return undefined;
-    if (typeof fate === "number") return response.writeHead(fate, { "access-control-allow-origin": "*" }).end();
-    const asked = http.request({ port: this.collector.port, host: "127.0.0.1", method: request.method, path: request.url,
-      headers: request.headers });
+    if (typeof fate === "number")
+      return response.writeHead(fate, { "access-control-allow-origin": "*" }).end();
+    const asked = http.request({
+      port: this.collector.port,
+      host: "127.0.0.1",
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+    });
     asked.end(sent);
     const [answer] = await once(asked, "response");
     record.status = answer.statusCode;
