@@ -166,6 +166,7 @@ export class World {
     const path = new URL(request.url, this.origin).pathname;
     if (path.startsWith("/left/")) this.left.add(path.slice(6));
     const page = this.pages[path] ?? {};
+    if (page.file) return response.writeHead(200, page.headers).end(readFileSync(page.file));
     response.writeHead(200, { "content-type": "text/html", "cache-control": "no-cache", ...page.headers });
     response.end(html(this, page));
   }
