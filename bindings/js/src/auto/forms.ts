@@ -2,10 +2,14 @@ import { Moment, type Start } from "./capture.js";
 import { isPrivate, selectorOf } from "./element.js";
 
 /** Sends `Form Started` and `Form Submitted`. Which field it was and what is in it is not looked at. */
-export const forms: Start = ({ host }, on) => {
+export const forms: Start = (site, on) => {
+  const { host } = site;
   let started: unknown[] = [];
+  let { view } = site;
   on(Moment.Begins, () => {
-    started = [];
+    // Who types before the first view is announced types in that view.
+    if (view) started = [];
+    view = site.view;
   });
   on("input submit", (event) => {
     const submitted = event.type == "submit";

@@ -38,7 +38,10 @@ export const scroll: Start = (site, on, guard) => {
     if (event.target == document) waiting ||= setTimeout(guard(look), Ms.Pause);
   });
   on(Moment.Leaves, look);
+  let { view } = site;
   on(Moment.Begins, () => {
-    waiting = deepest = told = 0;
+    // Who scrolls before the first view is announced scrolls in that view.
+    if (view) waiting = deepest = told = 0;
+    view = site.view;
   });
 };
