@@ -196,7 +196,7 @@ export const makeClient = (
     ];
     const leavers = new Set(names(`${name}:`).map((one) => one.slice(name.length + 1)));
     const ids = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? "") };
-    const start = { ...ids, settings: configuration(settings), state, left: leavers };
+    const start = { ...ids, settings: configuration(settings), state, left: leavers, isOver_: isOver };
     const leads = await lead(
       made,
       mayKeep() ? store : store && { ...store, begin_: async () => [] },

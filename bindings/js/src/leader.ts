@@ -98,6 +98,8 @@ export const lead = async (
     /** The configuration, and where page and person stand. */
     readonly settings: readonly Field[];
     readonly state: readonly Field[];
+    /** Whether the page was left since. */
+    isOver_(): boolean;
     /** Tabs that have left something behind. */
     readonly left: ReadonlySet<string>;
   },
@@ -227,6 +229,8 @@ export const lead = async (
     else unsaved.set(`${key}`, undefined); // a tab that has said nothing for a day, and left nothing, has nothing open
   }
   await pause();
+  // Thawed too late: what this one would store is another's by now.
+  if (start.isOver_()) leader.stop_();
   const [now, wall] = clocks();
   turn(
     ...start.settings,
