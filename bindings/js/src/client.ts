@@ -261,6 +261,7 @@ export const makeClient = (
   /** The page may be gone after this. It may also come back. */
   const leave = () => {
     left = true;
+    begun++; // a start that is under way, and thawed before the next one, is over
     wire.gone_(true);
     let open = [...posted.splice(0), ...numbered()];
     if (leader) {
