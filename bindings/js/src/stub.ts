@@ -6,6 +6,6 @@ type Queue = { (...args: unknown[]): void; q?: unknown[] };
 const page = window as never as { sillage?: Queue };
 page.sillage ||= function () {
   const { referrer, title } = document;
-  // biome-ignore lint: rest parameters would be longer
+  // Rest parameters would be longer.
   (page.sillage!.q ||= []).push([arguments, Date.now(), location.href, referrer, title]);
 };
