@@ -6,7 +6,7 @@
 //!
 //! | number | … | what |
 //! |---|---|---|
-//! | 1 | which, value | a number of the configuration, in the order of [`number`] |
+//! | 1 | which, value | a number of the configuration, in the order of `number` |
 //! | 2 | list, name, value | adds to a list of names: kept longest, dropped first, sampling (value in 1/2^32), consent required, consent by event (value is a category, or empty) |
 //! | 3 | list | empties one of them |
 //! | 10 | 32 bytes of entropy | begins; all below need it |
