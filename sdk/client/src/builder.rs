@@ -1,13 +1,16 @@
 //! How a client is started.
 use crate::client::{Client, Durability};
 use crate::clock;
+use crate::courier::{Courier, Network, Upload};
 use crate::driver::Driver;
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::guard::Guard;
 use crate::limits::{COMMANDS_MAX, OPEN_TIMEOUT};
 use crate::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
-use crate::transport::{EndpointError, Transport};
+#[cfg(feature = "net")]
+use crate::transport::Transport;
 use sdk_core::{Config, Input, Object, Tracker, Value};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -20,6 +23,7 @@ pub struct Builder {
     folder: Option<PathBuf>,
     durability: Durability,
     config: Config,
+    library: (String, String),
     app: Option<(String, String)>,
     #[cfg(feature = "tls")]
     trusted: Vec<Vec<u8>>,
@@ -51,6 +55,7 @@ impl Client {
             folder: None,
             durability: Durability::default(),
             config: Config::native(),
+            library: ("sillage-rust".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             app: None,
             #[cfg(feature = "tls")]
             trusted: Vec::new(),
@@ -88,6 +93,14 @@ impl Builder {
         self
     }
 
+    /// What the library is called, and its version, if another language's library is built on this
+    /// one: the context's `library`, and the `User-Agent`.
+    #[must_use]
+    pub fn library(mut self, name: &str, version: &str) -> Self {
+        self.library = (name.to_owned(), version.to_owned());
+        self
+    }
+
     /// Trusts one more root certificate (DER): that of a private authority.
     #[cfg(feature = "tls")]
     #[must_use]
@@ -102,18 +115,48 @@ impl Builder {
     /// # Errors
     /// [`StartError`]. A folder that cannot be used is none: it is told by a
     /// [`crate::Signal::StorageFailed`], and events are kept in memory.
+    #[cfg(feature = "net")]
     pub fn start(self) -> Result<Client, StartError> {
+        let endpoint = self.endpoint()?;
+        if endpoint.secure && cfg!(not(feature = "tls")) {
+            return Err(EndpointError::WithoutTls(self.endpoint).into());
+        }
         #[cfg(feature = "tls")]
-        let transport = Transport::new(&self.endpoint, &self.write_key, Tls::new(&self.trusted))?;
+        let transport = Transport::new(Tls::new(&self.trusted));
         #[cfg(not(feature = "tls"))]
-        let transport = Transport::new(&self.endpoint, &self.write_key)?;
+        let transport = Transport::default();
+        self.begin(Courier::new(endpoint, Network::Own(transport)))
+    }
+
+    /// As [`Builder::start`], with the host's own network instead of this crate's: `take` is given each
+    /// batch, must come back at once, and may answer later from any thread. It is called from the
+    /// thread behind the client.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start_with(
+        self,
+        take: impl Fn(Upload) + Send + Sync + 'static,
+    ) -> Result<Client, StartError> {
+        let endpoint = self.endpoint()?;
+        self.begin(Courier::new(endpoint, Network::Lent(Box::new(take))))
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, StartError> {
+        let agent = format!("{}/{}", self.library.0, self.library.1);
+        Ok(Endpoint::new(&self.endpoint, &self.write_key, &agent)?)
+    }
+
+    fn begin(self, courier: Courier) -> Result<Client, StartError> {
         let entropy = entropy().ok_or(StartError::NoEntropy)?;
         let mut tracker = Tracker::new(self.config.clone(), entropy, clock::now());
         let app = self
             .app
             .as_ref()
             .map(|(name, version)| [("name", Value::Str(name)), ("version", Value::Str(version))]);
-        let mut context = vec![("library", Value::Map(&LIBRARY)), ("os", Value::Map(&OS))];
+        let library =
+            [("name", Value::Str(&self.library.0)), ("version", Value::Str(&self.library.1))];
+        let mut context = vec![("library", Value::Map(&library)), ("os", Value::Map(&OS))];
         context.extend(app.as_ref().map(|app| ("app", Value::Map(app))));
         tracker.handle(clock::now(), Input::Context(Object::Fields(&context)));
         let shared = Arc::new(Shared::new(Guard::new(tracker)));
@@ -123,7 +166,7 @@ impl Builder {
             .enable_all()
             .build()
             .map_err(StartError::NoThread)?;
-        let driver = Driver::new(Arc::clone(&shared), transport, self.folder, self.config, obeyed);
+        let driver = Driver::new(Arc::clone(&shared), courier, self.folder, self.config, obeyed);
         let (opening, opened) = mpsc::channel();
         let ending = Ending(Arc::clone(&shared));
         std::thread::Builder::new()
@@ -151,8 +194,6 @@ impl Drop for Ending {
     }
 }
 
-const LIBRARY: [(&str, Value<'_>); 2] =
-    [("name", Value::Str("sillage-rust")), ("version", Value::Str(env!("CARGO_PKG_VERSION")))];
 const OS: [(&str, Value<'_>); 1] = [("name", Value::Str(std::env::consts::OS))];
 
 /// 32 bytes that nobody can guess; `None` if the system has none.

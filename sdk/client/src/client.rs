@@ -212,6 +212,13 @@ impl Client {
         id.unwrap_or_default()
     }
 
+    /// Who uses this device, as last identified; empty if nobody is known.
+    #[must_use]
+    pub fn user_id(&self) -> String {
+        let id = self.0.shared.guard.with(|tracker, _| tracker.user_id().to_owned());
+        id.unwrap_or_default()
+    }
+
     /// What became of every event of this installation.
     #[must_use]
     pub fn ledger(&self) -> Ledger {

@@ -2,13 +2,13 @@
 use crate::builder::entropy;
 use crate::client::{Delivered, Done, Signal, told};
 use crate::clock;
+use crate::courier::{Arrived, Courier};
 use crate::guard::Guard;
 use crate::keeping::Keeping;
 use crate::lanes::Lane;
 use crate::limits::{ADOPTION_INTERVAL, SYNC_DELAY, WRITE_DELAY};
 use crate::shared::{Command, Shared};
 use crate::spool::Op;
-use crate::transport::{Arrived, Transport};
 use sdk_core::{Action, Choice, Config, Input, Lifecycle, Notice, SendId, Tracker};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ struct Flush {
 /// Everything the thread has.
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) transport: Arc<Transport>,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) folder: Option<PathBuf>,
     pub(crate) config: Config,
     pub(crate) commands: Receiver<Command>,
@@ -64,14 +64,14 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        transport: Transport,
+        courier: Courier,
         folder: Option<PathBuf>,
         config: Config,
         commands: Receiver<Command>,
     ) -> Self {
         Self {
             shared,
-            transport: Arc::new(transport),
+            courier: Arc::new(courier),
             folder,
             config,
             commands,
@@ -158,8 +158,8 @@ impl Driver {
                 self.shared.wrote_up_to(calls, station.keeping.is_durable());
             }
             for (send, body) in turn.sends {
-                let (transport, number) = (Arc::clone(&self.transport), station.number);
-                self.flights.spawn(async move { (number, send, transport.post(body).await) });
+                let (courier, number) = (Arc::clone(&self.courier), station.number);
+                self.flights.spawn(async move { (number, send, courier.post(body).await) });
             }
             if is_own {
                 for notice in turn.notices {

@@ -10,7 +10,9 @@
 mod builder;
 mod client;
 mod clock;
+mod courier;
 mod driver;
+mod endpoint;
 mod guard;
 mod keeping;
 mod lanes;
@@ -21,13 +23,15 @@ pub mod spool;
 pub mod testing;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "net")]
 mod transport;
 mod witness;
 
 pub use builder::{Builder, StartError};
 pub use client::{Client, Delivered, Durability, Fields, Signal};
+pub use courier::{Answer, Upload};
+pub use endpoint::EndpointError;
 pub use sdk_core::{
     Choice, Config, DeviceMillis, DropReason, Input, Ledger, Lifecycle, Notice, Object, Options,
-    PrivacySignal, Subject, Value,
+    Outcome, PrivacySignal, Subject, Value,
 };
-pub use transport::EndpointError;
