@@ -2,6 +2,7 @@
 //! its HTTP and Redis faces. Nothing here knows how the collector works inside.
 
 mod collector;
+pub mod device;
 mod http;
 mod proxy;
 mod redis;
