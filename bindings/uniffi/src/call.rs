@@ -129,11 +129,9 @@ impl Call {
     /// Gives the same to the core.
     pub(crate) fn with<R>(&self, give: impl FnOnce(Input<'_>) -> R) -> R {
         match self {
-            Self::Track { event, properties, options } => give(Input::Track {
-                event,
-                properties: object(properties),
-                options: said(options),
-            }),
+            Self::Track { event, properties, options } => {
+                give(Input::Track { event, properties: object(properties), options: said(options) })
+            }
             Self::Page { name, category, properties, options } => give(Input::Page {
                 name,
                 category,
@@ -146,16 +144,12 @@ impl Call {
                 properties: object(properties),
                 options: said(options),
             }),
-            Self::Identify { user_id, traits, options } => give(Input::Identify {
-                user_id,
-                traits: object(traits),
-                options: said(options),
-            }),
-            Self::Group { group_id, traits, options } => give(Input::Group {
-                group_id,
-                traits: object(traits),
-                options: said(options),
-            }),
+            Self::Identify { user_id, traits, options } => {
+                give(Input::Identify { user_id, traits: object(traits), options: said(options) })
+            }
+            Self::Group { group_id, traits, options } => {
+                give(Input::Group { group_id, traits: object(traits), options: said(options) })
+            }
             Self::Alias { user_id, options } => {
                 give(Input::Alias { user_id, options: said(options) })
             }

@@ -129,6 +129,7 @@ impl Tracker {
 
     /// What storage held at the start. `witness` is 0 if none is kept; `install` and `anonymous_id`
     /// are given where something else keeps them.
+    #[allow(clippy::too_many_arguments, reason = "each is named where it is called from")]
     pub fn restored(
         &self,
         now: Now,
