@@ -11,13 +11,17 @@ endif
 bin := $(CARGO_TARGET_DIR)/release/sillage
 pure := -p sillage-wire -p sillage-sdk-core -p sillage-model -p sillage-engine -p sillage-ledger
 
+tested := SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage
+python := $(CARGO_TARGET_DIR)/python
+
 # What the web tag is made of: the binding's own source and the core of the SDK.
 js := bindings/js
 tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
 tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
     sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
 
-.PHONY: run test lint pure build tag bench rivals size devices mutants fuzz help
+.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench rivals size devices \
+    mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -40,12 +44,33 @@ $(js)/node_modules/.package-lock.json: $(js)/package-lock.json
 	cd $(js) && npm ci --no-audit --no-fund
 	@touch $@
 
-test: tag ## every test: units, worlds against the oracle, the real binary, a real Redis, a real browser
+test: tag ## every test: units, worlds against the oracle, the real binary, a real Redis, a browser, a JVM, Python
 	@.ci/setup test
 	cargo build --locked $(pure) --target wasm32v1-none
 	cargo build --locked -p sillage-server
-	SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage cargo test --locked --workspace
-	cd $(js) && SILLAGE_BIN=$(CARGO_TARGET_DIR)/debug/sillage npm test
+	$(MAKE) --no-print-directory test-kotlin test-python test-api
+	$(tested) cargo test --locked --workspace -- --include-ignored
+	cd $(js) && $(tested) npm test
+
+bindings: ## what Kotlin, Swift and Python need of the native library, generated and built for this machine
+	bindings/generate
+
+test-kotlin: bindings
+	$(tested) mvn -B -ntp -q -f bindings/kotlin/pom.xml verify
+
+test-python: bindings $(python)/installed
+	$(tested) $(python)/bin/python -m pytest -q bindings/python/tests
+
+test-api: $(python)/installed ## whether Swift parses, and Kotlin, Swift and Python have the same names and defaults
+	$(python)/bin/python -m pytest -q tests/api
+
+$(python)/installed: bindings/python/requirements-test.txt tests/api/requirements.txt
+	python3 -m venv $(python)
+	$(python)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	@touch $@
+
+sdk-targets: ## the native library for Android and iOS, and what it weighs
+	bindings/targets
 
 lint: tag ## format, clippy, types and docs, all without warnings
 	@.ci/setup test

@@ -32,6 +32,7 @@ fn kills_on_both_sides_and_a_bad_network_lose_nothing_from_python() {
 }
 
 /// `pause` is added to each wait between two kills.
+#[allow(clippy::print_stdout, reason = "the numbers are what it is run for")]
 fn lose_nothing(language: Language, pause: Duration) {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = "[[project.segment]]\nkey = \"twice\"\nwhen = 'count(\"Tried\") >= 2'\n";
