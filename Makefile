@@ -49,7 +49,7 @@ test: tag ## every test: units, worlds against the oracle, the real binary, a re
 	cargo build --locked $(pure) --target wasm32v1-none
 	cargo build --locked -p sillage-server
 	$(MAKE) --no-print-directory test-kotlin test-python test-api
-	$(tested) cargo test --locked --workspace -- --include-ignored
+	$(tested) cargo test --locked --workspace --features sillage-e2e/bindings
 	cd $(js) && $(tested) npm test
 
 bindings: ## what Kotlin, Swift and Python need of the native library, generated and built for this machine

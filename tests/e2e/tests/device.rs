@@ -18,15 +18,15 @@ fn kills_on_both_sides_and_a_bad_network_lose_nothing() {
     lose_nothing(Language::Rust, Duration::ZERO);
 }
 
+#[cfg(feature = "bindings")]
 #[test]
-#[ignore = "needs bindings/kotlin: make test"]
 fn kills_on_both_sides_and_a_bad_network_lose_nothing_from_kotlin() {
     // A JVM needs a moment before there is anything to kill.
     lose_nothing(Language::Kotlin, Duration::from_millis(900));
 }
 
+#[cfg(feature = "bindings")]
 #[test]
-#[ignore = "needs bindings/python: make test"]
 fn kills_on_both_sides_and_a_bad_network_lose_nothing_from_python() {
     lose_nothing(Language::Python, Duration::from_millis(200));
 }

@@ -10,14 +10,14 @@ fn rust_survives_rot_a_full_disk_and_fifty_threads() {
     starve(Language::Rust);
 }
 
+#[cfg(feature = "bindings")]
 #[test]
-#[ignore = "needs bindings/kotlin: make test"]
 fn kotlin_survives_rot_a_full_disk_and_fifty_threads() {
     starve(Language::Kotlin);
 }
 
+#[cfg(feature = "bindings")]
 #[test]
-#[ignore = "needs bindings/python: make test"]
 fn python_survives_rot_a_full_disk_and_fifty_threads() {
     starve(Language::Python);
 }
