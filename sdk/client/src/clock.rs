@@ -23,15 +23,20 @@ fn wall() -> DeviceMillis {
     DeviceMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Where the system can tell, it counts while the machine sleeps.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Where the system can tell, it counts while the machine sleeps. On Apple's systems the clock of this name
+/// does, other than `std::time::Instant`.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn mono() -> MonoMillis {
-    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    #[cfg(target_vendor = "apple")]
+    const SLEEPLESS: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+    #[cfg(not(target_vendor = "apple"))]
+    const SLEEPLESS: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+    let since = rustix::time::clock_gettime(SLEEPLESS);
     let ms = since.tv_sec.saturating_mul(1_000).saturating_add(since.tv_nsec / 1_000_000);
     MonoMillis(u64::try_from(ms).unwrap_or_default())
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn mono() -> MonoMillis {
     use std::time::Instant;
     static START: OnceLock<Instant> = OnceLock::new();
