@@ -189,12 +189,14 @@ impl Client {
     }
 
     /// Calls `hear` with all public segments of this device whenever they change, from the thread
-    /// behind the client; what was known before the start counts as a change. Keep it short.
+    /// behind the client. The first who listens hears at once, from this thread, what was told before:
+    /// what was known before the start counts as a change. Keep it short.
     pub fn on_segments_changed(&self, hear: impl Fn(&[String]) + Send + 'static) {
         self.0.shared.on_segments(Box::new(hear));
     }
 
-    /// Calls `hear` with whatever happens inside, from the thread behind the client. Keep it short.
+    /// Calls `hear` with whatever happens inside, from the thread behind the client. The first who
+    /// listens hears at once, from this thread, the last signals before. Keep it short.
     pub fn on_signal(&self, hear: impl Fn(&Signal) + Send + 'static) {
         self.0.shared.on_signal(Box::new(hear));
     }

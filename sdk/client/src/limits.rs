@@ -50,6 +50,9 @@ pub const DROP_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(5
 /// Flushes that may wait at once; later ones are answered with what is pending.
 pub const COMMANDS_MAX: usize = 64;
 
+/// Signals that are kept for the first who listens; a start has two or three.
+pub const SIGNALS_MISSED_MAX: usize = 16;
+
 /// How long a start waits for what is on disk to be read. A full queue takes some 50 ms; a disk that
 /// hangs must not keep an app from starting.
 pub const OPEN_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(250);

@@ -1,8 +1,9 @@
 //! What the callers' threads and the driver's thread share.
 use crate::client::{Delivered, Done, Signal};
 use crate::guard::Guard;
-use crate::limits::DURABLE_TIMEOUT;
+use crate::limits::{DURABLE_TIMEOUT, SIGNALS_MISSED_MAX};
 use sdk_core::Notice;
+use std::borrow::Borrow as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,12 @@ pub(crate) enum Command {
 }
 
 type Heard<T> = Box<dyn Fn(&T) + Send>;
+
+/// Who listens, and what was told before anybody did: a start tells things before an app can listen.
+struct Ears<T: ?Sized + ToOwned> {
+    listeners: Vec<Heard<T>>,
+    missed: Vec<T::Owned>,
+}
 
 /// A lock that nobody leaves broken: what it guards is changed in one step.
 #[derive(Default)]
@@ -53,8 +60,8 @@ pub(crate) struct Shared {
     pub(crate) last_words: Lock<Vec<(Done, Delivered)>>,
     written: Lock<Written>,
     wrote: Condvar,
-    on_segments: Lock<Vec<Heard<[String]>>>,
-    on_signal: Lock<Vec<Heard<Signal>>>,
+    on_segments: Lock<Ears<[String]>>,
+    on_signal: Lock<Ears<Signal>>,
 }
 
 impl Shared {
@@ -69,8 +76,8 @@ impl Shared {
             last_words: Lock::default(),
             written: Lock::default(),
             wrote: Condvar::new(),
-            on_segments: Lock::default(),
-            on_signal: Lock::default(),
+            on_segments: Lock::new(Ears { listeners: Vec::new(), missed: Vec::new() }),
+            on_signal: Lock::new(Ears { listeners: Vec::new(), missed: Vec::new() }),
         }
     }
 
@@ -108,28 +115,46 @@ impl Shared {
     }
 
     pub(crate) fn on_segments(&self, hear: Heard<[String]>) {
-        self.on_segments.lock().push(hear);
+        self.on_segments.lock().listen(hear);
     }
 
     pub(crate) fn on_signal(&self, hear: Heard<Signal>) {
-        self.on_signal.lock().push(hear);
+        self.on_signal.lock().listen(hear);
     }
 
     pub(crate) fn notice(&self, notice: &Notice) {
         if let Notice::SegmentsChanged(segments) = notice {
-            tell(&self.on_segments, segments.as_slice());
+            self.on_segments.lock().tell(segments.as_slice(), 1);
         }
         self.signal(&Signal::Notice(notice.clone()));
     }
 
     pub(crate) fn signal(&self, signal: &Signal) {
-        tell(&self.on_signal, signal);
+        self.on_signal.lock().tell(signal, SIGNALS_MISSED_MAX);
     }
 }
 
-/// Tells everybody. What an app does wrong in its own function stays there.
-fn tell<T: ?Sized>(listeners: &Lock<Vec<Heard<T>>>, what: &T) {
-    for hear in listeners.lock().iter() {
-        catch_unwind(AssertUnwindSafe(|| hear(what))).ok();
+impl<T: ?Sized + ToOwned> Ears<T> {
+    fn listen(&mut self, hear: Heard<T>) {
+        for missed in std::mem::take(&mut self.missed) {
+            shielded(&hear, missed.borrow());
+        }
+        self.listeners.push(hear);
     }
+
+    /// Tells everybody, or keeps it for whoever comes first: so many at most, the last ones.
+    fn tell(&mut self, what: &T, missed_max: usize) {
+        if self.listeners.is_empty() {
+            if self.missed.len() >= missed_max {
+                self.missed.remove(0);
+            }
+            self.missed.push(what.to_owned());
+        }
+        self.listeners.iter().for_each(|hear| shielded(hear, what));
+    }
+}
+
+/// What an app does wrong in its own function stays there.
+fn shielded<T: ?Sized>(hear: &Heard<T>, what: &T) {
+    catch_unwind(AssertUnwindSafe(|| hear(what))).ok();
 }

@@ -274,3 +274,14 @@ fn a_durable_call_is_on_disk_when_it_comes_back() {
         assert!(is_there, "{canary} is in the spool");
     }
 }
+
+#[test]
+fn a_start_that_could_not_open_its_folder_says_so_to_whoever_listens_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("not-a-folder");
+    std::fs::write(&file, "").unwrap();
+    let client = client("http://127.0.0.1:9", &file);
+    let heard = signals(&client);
+    let heard = heard.lock().unwrap();
+    assert!(matches!(heard.first(), Some(Signal::StorageFailed(_))), "{heard:?}");
+}
