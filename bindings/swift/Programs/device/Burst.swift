@@ -14,17 +14,17 @@ struct Burst: Encodable {
     let threw = 0
 
     /// `burst:THREADS:EACH`; `nil` if it is another mode.
-    static func numbers(_ mode: String) -> (threads: Int, each: Int)? {
+    static func numbers(_ mode: String) -> (threads: Int, events: Int)? {
         let parts = mode.split(separator: ":")
-        guard parts.count == 3, parts[0] == "burst", let threads = Int(parts[1]), let each = Int(parts[2]) else {
+        guard parts.count == 3, parts[0] == "burst", let threads = Int(parts[1]), let events = Int(parts[2]) else {
             return nil
         }
-        return (threads, each)
+        return (threads, events)
     }
 
-    init(_ sillage: Sillage, _ heard: Heard, threads: Int, each: Int, track: @escaping (Int) -> Void) {
+    init(_ sillage: Sillage, _ heard: Heard, threads: Int, events: Int, track: @escaping (Int) -> Void) {
         DispatchQueue.concurrentPerform(iterations: threads) { thread in
-            for number in 0..<each { track(thread * each + number) }
+            for number in 0..<events { track(thread * events + number) }
         }
         sillage.flushBlocking(timeoutMs: 60_000)
         let ledger = sillage.ledger

@@ -33,8 +33,8 @@ if mode == "drain" {
     exit(sillage.shutdownBlocking(timeoutMs: 60_000) == 0 ? 0 : 1)
 }
 
-if let (threads, each) = Burst.numbers(mode) {
-    let burst = Burst(sillage, heard, threads: threads, each: each) { tried(first + $0) }
+if let (threads, events) = Burst.numbers(mode) {
+    let burst = Burst(sillage, heard, threads: threads, events: events) { tried(first + $0) }
     print(String(decoding: try JSONEncoder().encode(burst), as: UTF8.self))
     exit(0)
 }

@@ -17,6 +17,7 @@ final class Engine: @unchecked Sendable {
     private let lock = NSLock()
     private var state = State.waiting(Waiting())
     private var isStarting = false
+    private var last = Ledger()
 
     init(
         courier: Courier,
@@ -81,10 +82,29 @@ final class Engine: @unchecked Sendable {
             case .over: return (nil, 0)
             }
         }
-        if let client = client { return client.shutdown(timeoutMs: timeoutMs) }
+        if let client = client { return end(client, timeoutMs) }
         listeners.end()
         if lost > 0 { onSignal(.dropped(reason: "unwritten", count: Int(clamping: lost))) }
         return 0
+    }
+
+    /// What became of every event; after the end as it was last.
+    var ledger: Ledger {
+        let (client, last) = locked { () -> (Client?, Ledger) in
+            if case .running(let client) = state { return (client, self.last) }
+            return (nil, self.last)
+        }
+        return client.map { Boundary.ledger($0.ledger()) } ?? last
+    }
+
+    /// The ledger cannot be read once the client has ended, so nearly all of the waiting is done before.
+    private func end(_ client: Client, _ timeoutMs: UInt64) -> UInt64 {
+        let start = DispatchTime.now().uptimeNanoseconds
+        _ = client.flush(timeoutMs: timeoutMs)
+        let ledger = Boundary.ledger(client.ledger())
+        locked { last = ledger }
+        let goneMs = (DispatchTime.now().uptimeNanoseconds - start) / 1_000_000
+        return client.shutdown(timeoutMs: timeoutMs > goneMs ? timeoutMs - goneMs : 0)
     }
 
     /// Events that wait for the client.

@@ -45,7 +45,8 @@ public final class Sillage: @unchecked Sendable {
         self.engine = engine
         self.settings = settings
         shared = ThisApp.context(app: settings.app, version: settings.appVersion)
-        engine.tell(.context(context: JSON.text(shared)))
+        let place = ThisApp.place()
+        engine.tell(.context(context: JSON.text(place.merging(shared) { _, kept in kept })))
         if lock.isOpen() {
             engine.start()
         } else {
@@ -142,8 +143,8 @@ public final class Sillage: @unchecked Sendable {
         engine.client?.userId() ?? ""
     }
 
-    /// What became of every event of this installation.
+    /// What became of every event of this installation. After `shutdown` it stays as it was last.
     public var ledger: Ledger {
-        engine.client.map { Boundary.ledger($0.ledger()) } ?? Ledger()
+        engine.ledger
     }
 }

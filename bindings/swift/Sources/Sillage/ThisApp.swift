@@ -42,6 +42,12 @@ enum ThisApp {
         return context
     }
 
+    /// What the context says besides, until the app replaces it.
+    static func place() -> [String: Any?] {
+        let locale = Locale.current.identifier.replacingOccurrences(of: "_", with: "-")
+        return ["locale": locale, "timezone": TimeZone.current.identifier]
+    }
+
     private static func word(_ key: String) -> String? {
         let word = Bundle.main.object(forInfoDictionaryKey: key) as? String
         return word?.isEmpty == false ? word : nil

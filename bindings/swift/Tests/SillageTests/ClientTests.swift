@@ -111,6 +111,7 @@ final class ClientTests: XCTestCase {
         XCTAssertEqual(again, 0)
         XCTAssertEqual(server.events.map { $0["event"]?.text }, ["Tried"])
         XCTAssertEqual(sillage.segments, [])
+        XCTAssertEqual(sillage.ledger.acknowledged, 1)
     }
 
     func testAnEndpointThatIsNoneTracksNothingAndSaysSo() async {
