@@ -13,10 +13,12 @@ RECEIVERS = {"client": "Client", "tracker": "Tracker", "config": "Config", "ledg
 
 # Names that we declare and the system, too, with the labels that it has there.
 SYSTEM: dict[str, list[tuple[str | None, ...]]] = {
+    "bool": [("forKey",)],
     "finish": [()],
     "listen": [(None, None)],
     "now": [()],
     "object": [("forInfoDictionaryKey",)],
+    "set": [(None, "forKey")],
     "shutdown": [(None, None)],
     "send": [(None, None, None, None)],
     "start": [(), ("queue",)],
@@ -26,9 +28,10 @@ SYSTEM: dict[str, list[tuple[str | None, ...]]] = {
 # What `.name` means of the system's.
 IMPLICIT = set(
     """
-    alphanumerics applicationSupportDirectory bufferingNewest cachesDirectory default foregroundActive
-    foregroundInactive invalid iso8601 completeFileProtectionUntilFirstUserAuthentication main now posixPermissions
-    protectionKey reloadIgnoringLocalCacheData unsatisfied userDomainMask userInitiated utf8 utility whitespaces
+    alphanumerics applicationSupportDirectory bordered bufferingNewest cachesDirectory currency default destructive
+    completeFileProtectionUntilFirstUserAuthentication foregroundActive foregroundInactive invalid iso8601 leading main
+    now posixPermissions protectionKey reloadIgnoringLocalCacheData secondary unsatisfied userDomainMask userInitiated
+    utf8 utility whitespaces
     """.split()
 )
 
