@@ -10,12 +10,11 @@ let native: [LinkerSetting] = []
 #else
 let module = Target.systemLibrary(name: "sillage_ffiFFI", path: "Sources/sillage_ffiFFI/include")
 let native: [LinkerSetting] = {
-    let files = FileManager.default
-    let ours = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Library").path
-    let folder = ProcessInfo.processInfo.environment["SILLAGE_LIBRARY"] ?? (files.fileExists(atPath: ours) ? ours : nil)
+    let ours = Context.packageDirectory + "/Library"
+    let isThere = FileManager.default.fileExists(atPath: ours)
     let library = LinkerSetting.linkedLibrary("sillage_ffi")
     // Without a folder it is where the linker looks by itself; packages of a version may not name one.
-    guard let folder = folder else { return [library] }
+    guard let folder = Context.environment["SILLAGE_LIBRARY"] ?? (isThere ? ours : nil) else { return [library] }
     return [.unsafeFlags(["-L\(folder)", "-Xlinker", "-rpath", "-Xlinker", folder]), library]
 }()
 #endif

@@ -36,7 +36,7 @@ IMPLICIT = set(
 )
 
 
-LOOKED_AT = ("call_expression", "prefix_expression", "navigation_expression", "pattern", "switch_statement")
+LOOKED_AT = ("call_expression", "prefix_expression", "navigation_expression", "pattern", "switch_statement", "statements")
 
 
 def wrong_calls(root: Node, index: Index) -> Iterator[str]:
@@ -53,6 +53,8 @@ def wrong(node: Node, index: Index) -> Iterator[str]:
         yield from wrong_member(node, index)
     elif node.type == "switch_statement":
         yield from wrong_switch(node, index)
+    elif node.type == "statements":
+        yield from declared_twice(node)
     elif node.type == "pattern":
         yield from wrong_pattern(node, index)
     elif node.children[0].type == ".":
@@ -168,3 +170,32 @@ def wrong_switch(node: Node, index: Index) -> Iterator[str]:
         named |= {text(pattern.children[1]) for pattern in patterns if pattern}
     if named not in index.enums.values():
         yield f"no enum has exactly the cases {', '.join(sorted(named))}"
+
+
+def declared_twice(node: Node) -> Iterator[str]:
+    """A `guard let` binds in the block around it, where the name may stand already."""
+    seen: set[str] = set()
+    before: list[set[str]] = []
+    for statement in node.children:
+        # Of the branches between `#if` and `#endif` one is there.
+        directive = text(statement).split(" ")[0]
+        if directive == "#if":
+            before.append(set(seen))
+        elif directive in ("#else", "#elseif"):
+            seen = set(before[-1])
+        elif directive == "#endif":
+            before.pop()
+        if statement.type not in ("property_declaration", "guard_statement"):
+            continue
+        for name in bound(statement):
+            if name in seen:
+                yield f"{name} is declared twice in one block"
+            seen.add(name)
+
+
+def bound(statement: Node) -> Iterator[str]:
+    for index, child in enumerate(statement.children):
+        if statement.field_name_for_child(index) == "bound_identifier":
+            yield text(child)
+        elif child.type == "pattern":
+            yield from bound(child)

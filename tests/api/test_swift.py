@@ -34,6 +34,8 @@ CHANGES = [
     (TESTS + "Player.swift", "Now(wallMs: Player", "Now(wall: Player", "nothing declares Now(wall:monoMs:)"),
     (FFI + "Apple/AppLife.swift", "engine.flush(timeoutMs: 25_000)", "engine.flush(within: 25_000)",
      "nothing declares flush(within:)"),
+    (FFI + "Engine.swift", "guard isFirst else", "guard let isFirst = isFirst else",
+     "isFirst is declared twice in one block"),
     (FFI + "Engine.swift", "func start() {", "func start( {", "Engine.swift:"),
 ]
 

@@ -36,10 +36,10 @@ enum Folder {
         } else {
             try? files.createDirectory(at: folder, withIntermediateDirectories: true, attributes: attributes)
         }
-        var kept = URLResourceValues()
-        kept.isExcludedFromBackup = true
-        var folder = folder
-        try? folder.setResourceValues(kept)
+        var values = URLResourceValues()
+        values.isExcludedFromBackup = true
+        var marked = folder
+        try? marked.setResourceValues(values)
         #endif
     }
 }

@@ -130,7 +130,7 @@ public final class Sillage: @unchecked Sendable {
 
     /// The segments now, and then whenever they change. Who is slow is told the newest.
     public var segmentChanges: AsyncStream<[String]> {
-        engine.listeners.stream { [weak engine] in engine?.client?.segments() ?? [] }
+        engine.listeners.stream { [weak engine = self.engine] in engine?.client?.segments() ?? [] }
     }
 
     /// The device's own id; empty until storage has been read.

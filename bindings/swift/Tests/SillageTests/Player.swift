@@ -58,7 +58,7 @@ final class Player {
         guard let (kind, said) = input.members.first, input.members.count == 1 else {
             throw Misread(what: "\(name): \(input.json)")
         }
-        if let call = call(kind, said) {
+        if let call = self.call(kind, said) {
             for _ in 0..<(said["times"]?.integer ?? 1) { tracker.call(now: now(at), call: call) }
             return drain()
         }

@@ -53,9 +53,10 @@ final class StubServer: @unchecked Sendable {
         #else
         let stream = SOCK_STREAM
         #endif
-        listener = socket(AF_INET, stream, 0)
+        let listener = socket(AF_INET, stream, 0)
+        self.listener = listener
         port = try StubServer.listen(listener)
-        Thread { [weak self, listener] in
+        Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
                 guard connection >= 0, let server = self else { return }

@@ -54,9 +54,8 @@ final class FirstUnlock: StorageLock, @unchecked Sendable {
         let then = waiting
         waiting = nil
         lock.unlock()
-        guard let then = then else { return }
         // Whoever told it is not made to wait for the disk.
-        DispatchQueue.global(qos: .userInitiated).async(execute: then)
+        if let then = then { DispatchQueue.global(qos: .userInitiated).async(execute: then) }
     }
 
     deinit {

@@ -16,9 +16,13 @@ enum ScreenCapture {
     /// Done once, by the rules for such things: when it is first asked for.
     private static let isInstalled: Bool = {
         let type: AnyClass = UIViewController.self
-        let original = class_getInstanceMethod(type, #selector(UIViewController.viewDidAppear(_:)))
-        let ours = class_getInstanceMethod(type, #selector(UIViewController.sillage_viewDidAppear(_:)))
-        guard let original = original, let ours = ours else { return false }
+        let (theirName, ourName) = (
+            #selector(UIViewController.viewDidAppear(_:)), #selector(UIViewController.sillage_viewDidAppear(_:))
+        )
+        guard
+            let original = class_getInstanceMethod(type, theirName),
+            let ours = class_getInstanceMethod(type, ourName)
+        else { return false }
         method_exchangeImplementations(original, ours)
         return true
     }()
