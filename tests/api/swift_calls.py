@@ -36,7 +36,14 @@ IMPLICIT = set(
 )
 
 
-LOOKED_AT = ("call_expression", "prefix_expression", "navigation_expression", "pattern", "switch_statement", "statements")
+LOOKED_AT = (
+    "call_expression",
+    "prefix_expression",
+    "navigation_expression",
+    "pattern",
+    "switch_statement",
+    "statements",
+)
 
 
 def wrong_calls(root: Node, index: Index) -> Iterator[str]:

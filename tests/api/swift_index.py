@@ -122,7 +122,8 @@ def parameters(node: Node, index: Index) -> Signature:
     for place, child in enumerate(node.children):
         if child.type == "parameter":
             outer, inner = child.child_by_field_name("external_name"), child.child_by_field_name("name")
-            label = text(outer or inner) if outer or inner else ""
+            named = outer or inner
+            label = text(named) if named else ""
             found.append(Parameter(None if label == "_" else label, False, is_function(child, index)))
             if found[-1].is_function and inner:
                 index.closures.add(text(inner))

@@ -38,10 +38,7 @@ def rows(text: str, head: str) -> list[list[str]]:
 
 
 def arguments(cell: str) -> Arguments:
-    return {
-        name: default(value) if value else None
-        for name, value in re.findall(r"`(\w+)`(?: = ([^\s,]+))?", cell)
-    }
+    return {name: default(value) if value else None for name, value in re.findall(r"`(\w+)`(?: = ([^\s,]+))?", cell)}
 
 
 def default_of(cell: str) -> str:

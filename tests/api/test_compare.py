@@ -16,56 +16,94 @@ SOURCES = {"kotlin": kotlin.SOURCES, "python": python.SOURCES, "swift": swift.SO
 # A file, what stands there, what is put in its place, and what must be said.
 CHANGES = [
     (
-        "kotlin", "Sillage.kt", "fun flush(timeoutMs: Long = 5000)", "fun flush(timeoutMs: Long = 6000)",
+        "kotlin",
+        "Sillage.kt",
+        "fun flush(timeoutMs: Long = 5000)",
+        "fun flush(timeoutMs: Long = 6000)",
         "kotlin: flush(timeoutMs=6000) is agreed to be flush(timeoutMs=5000)",
     ),
     (
-        "kotlin", "Sillage.kt", "fun alias(userId: String,", "fun alias(personId: String,",
+        "kotlin",
+        "Sillage.kt",
+        "fun alias(userId: String,",
+        "fun alias(personId: String,",
         "kotlin: alias(personId, options=none) is agreed to be alias(userId, options=none)",
     ),
     (
-        "kotlin", "Settings.kt", "var durable: Boolean = false", "var durable: Boolean = true",
+        "kotlin",
+        "Settings.kt",
+        "var durable: Boolean = false",
+        "var durable: Boolean = true",
         "kotlin: setting durable is true, and agreed to be false",
     ),
     (
-        "kotlin", "EventOptions.kt", "var messageId: String?", "var eventId: String?",
+        "kotlin",
+        "EventOptions.kt",
+        "var messageId: String?",
+        "var eventId: String?",
         "kotlin: option messageId is missing",
     ),
     (
-        "python", "client.py", "def wait_durable(self)", "def wait_until_durable(self)",
+        "python",
+        "client.py",
+        "def wait_durable(self)",
+        "def wait_until_durable(self)",
         "python: call waitDurable is missing",
     ),
     (
-        "python", "client.py", "batch_age_ms: Optional[int] = None", "batch_age_ms: Optional[int] = 30_000",
+        "python",
+        "client.py",
+        "batch_age_ms: Optional[int] = None",
+        "batch_age_ms: Optional[int] = 30_000",
         "python: setting batchAgeMs is 30000, and agreed to be none",
     ),
     (
-        "python", "client.py", "def reset(self)", "def reset(self, keep: bool = False)",
+        "python",
+        "client.py",
+        "def reset(self)",
+        "def reset(self, keep: bool = False)",
         "python: reset(keep=false) is agreed to be reset()",
     ),
     (
-        "python", "options.py", "    user_id: Optional[str] = None", '    user_id: Optional[str] = ""',
+        "python",
+        "options.py",
+        "    user_id: Optional[str] = None",
+        '    user_id: Optional[str] = ""',
         'python: option userId is "", and agreed to be none',
     ),
     (
-        "swift", "Sillage.swift", "func privacy(gpc: Bool = false, dnt: Bool = false)",
+        "swift",
+        "Sillage.swift",
+        "func privacy(gpc: Bool = false, dnt: Bool = false)",
         "func privacy(dnt: Bool = false, gpc: Bool = false)",
         "swift: privacy(dnt=false, gpc=false) is agreed to be privacy(gpc=false, dnt=false)",
     ),
     (
-        "swift", "Sillage.swift", "public func reset()", "func reset()",
+        "swift",
+        "Sillage.swift",
+        "public func reset()",
+        "func reset()",
         "swift: call reset is missing",
     ),
     (
-        "swift", "Sillage+Waiting.swift", "public func waitDurableBlocking()", "public func waitHere()",
+        "swift",
+        "Sillage+Waiting.swift",
+        "public func waitDurableBlocking()",
+        "public func waitHere()",
         "swift: call waitDurableBlocking is listed as an idiom, and is not there",
     ),
     (
-        "swift", "Settings.swift", "public var sampling:", "public var sampled:",
+        "swift",
+        "Settings.swift",
+        "public var sampling:",
+        "public var sampled:",
         "swift: setting sampled is not in the table",
     ),
     (
-        "swift", "Settings.swift", '= "http://127.0.0.1:8080"', '= "http://localhost:8080"',
+        "swift",
+        "Settings.swift",
+        '= "http://127.0.0.1:8080"',
+        '= "http://localhost:8080"',
         'swift: setting endpoint is "http://localhost:8080", and agreed to be "http://127.0.0.1:8080"',
     ),
 ]
@@ -80,7 +118,8 @@ class Comparison(unittest.TestCase):
         self.assertEqual(len(agreed.calls), 17)
         self.assertEqual(list(agreed.options), ["context", "userId", "anonymousId", "timestamp", "messageId"])
         self.assertEqual(len(agreed.settings), 6 + 19)
-        self.assertEqual(agreed.calls["page"], {"name": '""', "properties": "none", "category": '""', "options": "none"})
+        page = {"name": '""', "properties": "none", "category": '""', "options": "none"}
+        self.assertEqual(agreed.calls["page"], page)
 
     def test_each_change_is_noticed(self) -> None:
         for language, file, old, new, said in CHANGES:

@@ -52,6 +52,7 @@ final class Engine: @unchecked Sendable {
             locked { state = .over }
             Log.line("nothing is tracked: \(reason(of: error))")
             onSignal(.disabled)
+            courier.end()
             listeners.end()
         }
     }
@@ -83,6 +84,7 @@ final class Engine: @unchecked Sendable {
             }
         }
         if let client = client { return end(client, timeoutMs) }
+        courier.end()
         listeners.end()
         if lost > 0 { onSignal(.dropped(reason: "unwritten", count: Int(clamping: lost))) }
         return 0

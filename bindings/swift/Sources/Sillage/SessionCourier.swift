@@ -14,6 +14,8 @@ final class SessionCourier: Courier {
 
     private let exchanges = Exchanges()
     private let session: URLSession
+    private let lock = NSLock()
+    private var isOver = false
 
     init(configuration: URLSessionConfiguration = SessionCourier.configuration()) {
         session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
@@ -34,7 +36,7 @@ final class SessionCourier: Courier {
     }
 
     func send(_ parcel: Parcel, done: @escaping @Sendable (Reply) -> Void) {
-        let task = session.uploadTask(with: parcel.request, from: parcel.body)
+        guard let task = self.task(parcel) else { return done(.unsent) }
         exchanges.begin(task, done: done)
         task.resume()
         #if canImport(Darwin)
@@ -47,6 +49,16 @@ final class SessionCourier: Courier {
     }
 
     func end() {
+        lock.lock()
+        defer { lock.unlock() }
+        isOver = true
         session.invalidateAndCancel()
+    }
+
+    /// `nil` after the end: a session that has ended throws at whoever asks it for a task.
+    private func task(_ parcel: Parcel) -> URLSessionTask? {
+        lock.lock()
+        defer { lock.unlock() }
+        return isOver ? nil : session.uploadTask(with: parcel.request, from: parcel.body)
     }
 }

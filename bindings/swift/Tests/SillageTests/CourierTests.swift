@@ -69,4 +69,15 @@ final class CourierTests: XCTestCase {
     func testWhatIsNoAddressMakesNoParcel() {
         XCTAssertNil(Parcel(id: 1, url: "", headers: [], body: Data()))
     }
+
+    func testAfterTheEndNothingIsSent() throws {
+        let server = try StubServer()
+        let courier = SessionCourier()
+        let parcel = try XCTUnwrap(Parcel(id: 1, url: server.endpoint, headers: [], body: Data("{}".utf8)))
+        courier.end()
+        let box = Box()
+        courier.send(parcel) { box.reply = $0 }
+        XCTAssertEqual(box.reply, .unsent)
+        XCTAssertEqual(server.requests.count, 0)
+    }
 }

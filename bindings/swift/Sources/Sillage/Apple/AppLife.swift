@@ -14,10 +14,12 @@ import UIKit
 final class AppLife: NSObject {
     private weak var engine: Engine?
     private let presence: Presence
+    private let network: NetworkWatch
 
-    init(engine: Engine, presence: Presence) {
+    init(engine: Engine, presence: Presence, network: NetworkWatch) {
         self.engine = engine
         self.presence = presence
+        self.network = network
         super.init()
         #if os(macOS)
         hear(NSApplication.didBecomeActiveNotification, #selector(came))
@@ -87,9 +89,11 @@ final class AppLife: NSObject {
     @MainActor private func finish(_ engine: Engine) {
         guard let application = Application.current else { return }
         let assertion = BackgroundAssertion(application)
+        // The system gives some 30 s, which cost battery: without a network they would be for nothing.
+        let patienceMs: UInt64 = network.isThere ? 25_000 : 0
         DispatchQueue.global(qos: .utility).async {
-            // The system gives some 30 s.
-            _ = engine.flush(timeoutMs: 25_000)
+            _ = engine.flush(timeoutMs: patienceMs)
+            _ = engine.client?.waitDurable()
             DispatchQueue.main.async { assertion.end() }
         }
     }

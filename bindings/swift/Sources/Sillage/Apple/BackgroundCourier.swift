@@ -12,6 +12,8 @@ final class BackgroundCourier {
     private let run = UUID().uuidString
     private let exchanges: BackgroundExchanges
     private let session: URLSession
+    private let lock = NSLock()
+    private var isOver = false
 
     /// One of a write key in a process: the system knows the session by it.
     init(writeKey: String) {
@@ -34,10 +36,14 @@ final class BackgroundCourier {
         }
     }
 
-    /// False: the body could not be written for the system to send.
+    /// False: the body could not be written for the system to send, or the end has come.
     func take(_ parcel: Parcel, done: @escaping @Sendable (Reply) -> Void) -> Bool {
         let name = "\(run)-\(parcel.id)"
         guard let file = exchanges.write(parcel.body, name) else { return false }
+        lock.lock()
+        defer { lock.unlock() }
+        // A session that has ended throws at whoever asks it for a task.
+        guard !isOver else { return false }
         let task = session.uploadTask(with: parcel.request, fromFile: file)
         task.taskDescription = name
         exchanges.begin(task, done: done)
@@ -46,6 +52,9 @@ final class BackgroundCourier {
     }
 
     func end() {
+        lock.lock()
+        defer { lock.unlock() }
+        isOver = true
         session.finishTasksAndInvalidate()
     }
 

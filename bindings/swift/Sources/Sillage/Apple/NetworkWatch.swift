@@ -6,8 +6,16 @@ import Network
 final class NetworkWatch: @unchecked Sendable {
     private let monitor = NWPathMonitor()
     private let queue = DispatchQueue(label: "io.sillage.network", qos: .utility)
-    // A client takes a network for there until it is told otherwise. Touched on the queue alone.
-    private var isThere = true
+    private let lock = NSLock()
+    // A client takes a network for there until it is told otherwise.
+    private var isThereNow = true
+
+    /// As it was heard last.
+    var isThere: Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        return isThereNow
+    }
 
     /// Calls with each change.
     func begin(_ tell: @escaping @Sendable (Bool) -> Void) {
@@ -17,10 +25,12 @@ final class NetworkWatch: @unchecked Sendable {
         monitor.start(queue: queue)
     }
 
-    private func heard(_ isThereNow: Bool, _ tell: (Bool) -> Void) {
-        guard isThereNow != isThere else { return }
-        isThere = isThereNow
-        tell(isThereNow)
+    private func heard(_ isThere: Bool, _ tell: (Bool) -> Void) {
+        lock.lock()
+        let isChange = isThereNow != isThere
+        isThereNow = isThere
+        lock.unlock()
+        if isChange { tell(isThere) }
     }
 
     deinit {

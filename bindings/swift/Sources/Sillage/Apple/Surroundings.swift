@@ -36,7 +36,7 @@ final class Surroundings {
         network.begin { [weak engine] isThere in
             engine?.tell(.lifecycle(state: isThere ? .online : .offline))
         }
-        life = AppLife(engine: engine, presence: presence)
+        life = AppLife(engine: engine, presence: presence, network: network)
         #if os(iOS) || os(tvOS) || os(visionOS)
         if sillage.settings.trackScreens { ScreenCapture.add(sillage) }
         #endif
