@@ -9,7 +9,7 @@ import kotlin
 import python
 import swift
 import table
-from compare import READERS, ROOT, difference, read_idioms
+from compare import READERS, ROOT, difference, differences, read_idioms, side_by_side
 
 SOURCES = {"kotlin": kotlin.SOURCES, "python": python.SOURCES, "swift": swift.SOURCES}
 
@@ -112,6 +112,12 @@ CHANGES = [
 class Comparison(unittest.TestCase):
     def differs(self, language: str, root: Path) -> list[str]:
         return difference(language, table.read(ROOT), READERS[language](root), read_idioms())
+
+    def test_the_bindings_have_one_api(self) -> None:
+        agreed = table.read(ROOT)
+        faces = {language: read(ROOT) for language, read in READERS.items()}
+        wrong = differences(agreed, faces, read_idioms())
+        self.assertEqual(wrong, [], side_by_side(agreed, faces))
 
     def test_the_table_is_read_whole(self) -> None:
         agreed = table.read(ROOT)

@@ -87,6 +87,9 @@ CHANGES = [
 
 
 class SwiftCheck(unittest.TestCase):
+    def test_the_swift_holds_together(self) -> None:
+        self.assertEqual(check(read(source_files()), GENERATED.read_text()), [])
+
     def test_each_change_is_noticed(self) -> None:
         sources, generated = read(source_files()), GENERATED.read_text()
         before = check(sources, generated)

@@ -36,7 +36,7 @@ final class SessionCourier: Courier {
     }
 
     func send(_ parcel: Parcel, done: @escaping @Sendable (Reply) -> Void) {
-        guard let task = self.task(parcel) else { return done(.unsent) }
+        guard let task = newTask(parcel) else { return done(.unsent) }
         exchanges.begin(task, done: done)
         task.resume()
         #if canImport(Darwin)
@@ -56,7 +56,7 @@ final class SessionCourier: Courier {
     }
 
     /// `nil` after the end: a session that has ended throws at whoever asks it for a task.
-    private func task(_ parcel: Parcel) -> URLSessionTask? {
+    private func newTask(_ parcel: Parcel) -> URLSessionTask? {
         lock.lock()
         defer { lock.unlock() }
         return isOver ? nil : session.uploadTask(with: parcel.request, from: parcel.body)
