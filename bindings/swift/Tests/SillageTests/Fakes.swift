@@ -1,5 +1,4 @@
 import Foundation
-import enum SillageFFI.Reply
 @testable import Sillage
 
 /// Hears signals, from any thread.
@@ -27,12 +26,6 @@ final class HeldLock: StorageLock {
     func isOpen() -> Bool { false }
     func whenOpen(_ then: @escaping @Sendable () -> Void) { waiting = then }
     func open() { waiting?() }
-}
-
-/// A network that takes nothing.
-final class NoNetwork: Courier {
-    func send(_ parcel: Parcel, done: @escaping @Sendable (Reply) -> Void) { done(.unsent) }
-    func end() {}
 }
 
 /// A folder of a test's own, which does not exist yet.
