@@ -13,7 +13,7 @@ SOURCES = Path("bindings/swift/Sources/Sillage")
 def read(root: Path) -> Face:
     face = Face()
     for path in sorted((root / SOURCES).rglob("*.swift")):
-        for node in top(tree("swift", path.read_text())):
+        for node in types(tree("swift", path.read_text())):
             if name_of_type(node) == "Sillage":
                 calls(node, face)
             elif name_of_type(node) == "Settings":
@@ -24,9 +24,10 @@ def read(root: Path) -> Face:
     return face
 
 
-def top(root: Node) -> list[Node]:
-    """Types and extensions; what stands between `#if` and `#endif` is there like all else."""
-    return children(root, "class_declaration")
+def types(root: Node) -> list[Node]:
+    """Types and extensions, and those in them; what stands between `#if` and `#endif` is there like all else."""
+    outer = children(root, "class_declaration")
+    return outer + [inner for node in outer for inner in body(node, "class_declaration")]
 
 
 def name_of_type(node: Node) -> str:

@@ -12,13 +12,13 @@ final class Heard: @unchecked Sendable {
         return found.sorted()
     }
 
-    func hear(_ signal: Signal) {
+    func hear(_ signal: Sillage.Signal) {
         lock.lock()
         defer { lock.unlock() }
         found.insert(Heard.name(signal))
     }
 
-    private static func name(_ signal: Signal) -> String {
+    private static func name(_ signal: Sillage.Signal) -> String {
         switch signal {
         case .delivered: return "delivered"
         case .rejected: return "rejected"

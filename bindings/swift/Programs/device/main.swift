@@ -24,7 +24,7 @@ let sillage = Sillage(writeKey: ProcessInfo.processInfo.environment["SILLAGE_WRI
 }
 
 func tried(_ number: Int) {
-    sillage.track("Tried", properties: ["n": 1], options: EventOptions(userId: "p\(number)"))
+    sillage.track("Tried", properties: ["n": 1], options: Sillage.EventOptions(userId: "p\(number)"))
 }
 
 if mode == "drain" {

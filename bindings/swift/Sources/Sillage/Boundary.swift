@@ -3,7 +3,7 @@ import SillageFFI
 
 /// Between what an app sees and what the native library takes and gives.
 enum Boundary {
-    static func options(_ options: EventOptions?) -> SillageFFI.EventOptions? {
+    static func options(_ options: Sillage.EventOptions?) -> SillageFFI.EventOptions? {
         guard let options = options else { return nil }
         return SillageFFI.EventOptions(
             context: JSON.text(options.context),
@@ -14,7 +14,7 @@ enum Boundary {
         )
     }
 
-    static func settings(writeKey: String, folder: URL?, _ settings: Settings) -> SillageFFI.Settings {
+    static func settings(writeKey: String, folder: URL?, _ settings: Sillage.Settings) -> SillageFFI.Settings {
         SillageFFI.Settings(
             writeKey: writeKey,
             endpoint: settings.endpoint,
@@ -27,7 +27,7 @@ enum Boundary {
     }
 
     /// Numbers that do not fit are cut to what does.
-    static func config(_ settings: Settings) -> SillageFFI.Config {
+    static func config(_ settings: Sillage.Settings) -> SillageFFI.Config {
         SillageFFI.Config(
             batchEvents: settings.batchEvents.map { UInt32(clamping: $0) },
             batchAgeMs: settings.batchAgeMs.map { UInt64(clamping: $0) },
@@ -51,8 +51,8 @@ enum Boundary {
         )
     }
 
-    static func ledger(_ ledger: SillageFFI.Ledger) -> Ledger {
-        var told = Ledger()
+    static func ledger(_ ledger: SillageFFI.Ledger) -> Sillage.Ledger {
+        var told = Sillage.Ledger()
         told.created = ledger.created
         told.acknowledged = ledger.acknowledged
         told.rejected = ledger.rejected
@@ -62,7 +62,7 @@ enum Boundary {
         return told
     }
 
-    static func signal(_ signal: SillageFFI.Signal) -> Signal {
+    static func signal(_ signal: SillageFFI.Signal) -> Sillage.Signal {
         switch signal {
         case .delivered(let count): return .delivered(count: Int(count))
         case .rejected(let seq, let code): return .rejected(seq: seq, code: code)
@@ -83,7 +83,7 @@ enum Boundary {
         needed.sorted { $0.key < $1.key }.map { SillageFFI.ConsentRule(event: $0.key, categories: $0.value) }
     }
 
-    private static func privacy(_ signal: PrivacySignal) -> SillageFFI.PrivacySignal {
+    private static func privacy(_ signal: Sillage.PrivacySignal) -> SillageFFI.PrivacySignal {
         switch signal {
         case .ignore: return .ignore
         case .record: return .record

@@ -11,17 +11,17 @@ final class Engine: @unchecked Sendable {
     }
 
     let listeners = Listeners()
-    private let onSignal: @Sendable (Signal) -> Void
+    private let onSignal: @Sendable (Sillage.Signal) -> Void
     private let courier: Courier
     private let makeClient: () throws -> Client
     private let lock = NSLock()
     private var state = State.waiting(Waiting())
     private var isStarting = false
-    private var last = Ledger()
+    private var last = Sillage.Ledger()
 
     init(
         courier: Courier,
-        onSignal: @escaping @Sendable (Signal) -> Void,
+        onSignal: @escaping @Sendable (Sillage.Signal) -> Void,
         makeClient: @escaping () throws -> Client
     ) {
         self.courier = courier
@@ -91,8 +91,8 @@ final class Engine: @unchecked Sendable {
     }
 
     /// What became of every event; after the end as it was last.
-    var ledger: Ledger {
-        let (client, last) = locked { () -> (Client?, Ledger) in
+    var ledger: Sillage.Ledger {
+        let (client, last) = locked { () -> (Client?, Sillage.Ledger) in
             if case .running(let client) = state { return (client, self.last) }
             return (nil, self.last)
         }

@@ -9,13 +9,13 @@ final class HostLoop: @unchecked Sendable {
     private let client: Client
     private let courier: Courier
     private let listeners: Listeners
-    private let onSignal: @Sendable (Signal) -> Void
+    private let onSignal: @Sendable (Sillage.Signal) -> Void
 
     init(
         client: Client,
         courier: Courier,
         listeners: Listeners,
-        onSignal: @escaping @Sendable (Signal) -> Void
+        onSignal: @escaping @Sendable (Sillage.Signal) -> Void
     ) {
         self.client = client
         self.courier = courier

@@ -18,7 +18,7 @@ enum Log {
     }
 
     /// What a developer must know of what happens inside, and nothing else.
-    @Sendable static func signal(_ signal: Signal) {
+    @Sendable static func signal(_ signal: Sillage.Signal) {
         switch signal {
         case .delivered:
             break

@@ -54,7 +54,7 @@ final class ClientTests: XCTestCase {
         let server = try StubServer()
         let sillage = Sillage.test(server.endpoint)
         let id = UUID()
-        let options = EventOptions(
+        let options = Sillage.EventOptions(
             context: ["page": ["url": "https://shop.example/"]],
             userId: "u-7",
             anonymousId: "d-7",
@@ -125,7 +125,7 @@ final class ClientTests: XCTestCase {
         XCTAssertEqual(left, 0)
         XCTAssertFalse(isDurable)
         XCTAssertEqual(ear.heard, [.disabled])
-        XCTAssertEqual(sillage.ledger, Ledger())
+        XCTAssertEqual(sillage.ledger, Sillage.Ledger())
     }
 
     func testWithoutANetworkEventsWait() async throws {

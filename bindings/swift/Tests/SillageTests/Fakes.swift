@@ -4,15 +4,15 @@ import Foundation
 /// Hears signals, from any thread.
 final class Ear: @unchecked Sendable {
     private let lock = NSLock()
-    private var signals: [Signal] = []
+    private var signals: [Sillage.Signal] = []
 
-    func hear(_ signal: Signal) {
+    func hear(_ signal: Sillage.Signal) {
         lock.lock()
         defer { lock.unlock() }
         signals.append(signal)
     }
 
-    var heard: [Signal] {
+    var heard: [Sillage.Signal] {
         lock.lock()
         defer { lock.unlock() }
         return signals
@@ -39,9 +39,9 @@ extension Sillage {
         _ endpoint: String,
         lock: StorageLock = NoLock(),
         ear: Ear = Ear(),
-        configure: (inout Settings) -> Void = { _ in }
+        configure: (inout Sillage.Settings) -> Void = { _ in }
     ) -> Sillage {
-        var settings = Settings()
+        var settings = Sillage.Settings()
         settings.endpoint = endpoint
         settings.folder = nil
         settings.app = "tests"

@@ -11,7 +11,7 @@ final class Surroundings {
     private let network = NetworkWatch()
     private var life: AppLife?
 
-    init(writeKey: String, _ settings: Settings) {
+    init(writeKey: String, _ settings: Sillage.Settings) {
         #if os(macOS)
         lock = NoLock()
         courier = SessionCourier()
