@@ -6,6 +6,7 @@ use crate::tasks::{Task, Tasks};
 use crate::tracker::Ledger;
 use sdk_core::{Input, Options};
 use sillage_sdk::{Durability, StartError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,23 +115,24 @@ impl Client {
 
     /// Takes a call of the app.
     pub fn call(&self, call: Call) {
-        call.with(|input| self.client.call(input));
+        shielded((), || call.with(|input| self.client.call(input)));
     }
 
     /// A named event without options: what is called most, at the least cost.
     pub fn track(&self, event: &str, properties: &str) {
         let properties = object(properties);
-        self.client.call(Input::Track { event, properties, options: Options::default() });
+        let input = Input::Track { event, properties, options: Options::default() };
+        shielded((), || self.client.call(input));
     }
 
     /// The next thing to do, for one thread of the host; waits for it so long, in ms.
     pub fn next_task(&self, wait_ms: u64) -> Task {
-        self.tasks.next(Duration::from_millis(wait_ms))
+        shielded(Task::Ended, || self.tasks.next(Duration::from_millis(wait_ms)))
     }
 
     /// What came of an upload. What is told twice counts once.
     pub fn upload_done(&self, id: u64, reply: Reply) {
-        self.tasks.done(id, &reply);
+        shielded((), || self.tasks.done(id, &reply));
     }
 
     /// Sends everything and waits for the answers, at most so long (ms). Gives what is not delivered.
@@ -169,5 +171,22 @@ impl Client {
     /// What became of every event of this installation.
     pub fn ledger(&self) -> Ledger {
         self.client.ledger().into()
+    }
+}
+
+/// A defect met here ends what it was met in and nothing else. What unwinds further is an exception to Kotlin and
+/// Python, which their faces catch, and the end of the app to Swift.
+fn shielded<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_does_not_unwind_into_the_app() {
+        assert_eq!(shielded(7, || panic!("made for this test")), 7);
+        assert_eq!(shielded(7, || 8), 8);
     }
 }
