@@ -1,0 +1,8 @@
+plugins {
+    alias(libs.plugins.kotlin.jvm) apply false
+}
+
+allprojects {
+    group = "io.sillage"
+    version = rootProject.libs.versions.sillage.get()
+}
