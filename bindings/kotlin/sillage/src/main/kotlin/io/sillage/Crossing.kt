@@ -20,7 +20,7 @@ internal fun Settings.crossing(writeKey: String) = NativeSettings(
     folder = folder?.absolutePath,
     durable = durable,
     library = wellFormed(library),
-    libraryVersion = VERSION,
+    libraryVersion = wellFormed(libraryVersion),
     config = config(),
 )
 

@@ -1,97 +1,146 @@
+@file:OptIn(HostApi::class)
+
 package io.sillage
 
 import io.sillage.ffi.Call
 import io.sillage.ffi.Client
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit.MILLISECONDS
 import java.util.concurrent.atomic.AtomicBoolean
-import io.sillage.ffi.EventOptions as NativeOptions
+import io.sillage.ffi.Lifecycle as NativeLifecycle
 
 /** What stands between the face and the native client. Catches all, so that nothing reaches the app. */
-internal class Engine private constructor(private val client: Client?, settings: Settings, said: Throwable?) {
-    private val complained = AtomicBoolean(said != null)
+internal class Engine private constructor(private val settings: Settings) {
+    private val complained = AtomicBoolean()
     private val context = SharedContext(settings)
-    private val changes = MutableStateFlow(guarded(emptyList()) { it.segments() })
-    private val host = client?.let { Host(it, settings, changes) }
+    private val changes = MutableStateFlow(emptyList<String>())
+    private val waiting = WaitingRoom()
+    private val started = CountDownLatch(1)
+    private val isDurable = settings.durable
+
+    /** Null until it is started, and for ever if it cannot. */
+    @Volatile
+    private var client: Client? = null
+    private var host: Host? = null
 
     val segments: StateFlow<List<String>> get() = changes
-    val anonymousId: String get() = guarded("") { it.anonymousId() }
-    val userId: String get() = guarded("") { it.userId() }
-    val ledger: Ledger get() = guarded(Ledger()) { it.ledger().arrived() }
+    val anonymousId: String get() = guarded("") { client?.anonymousId() }
+    val userId: String get() = guarded("") { client?.userId() }
+    val ledger: Ledger get() = guarded(Ledger()) { waiting.countedIn(client?.ledger()?.arrived() ?: Ledger()) }
 
-    init {
-        context(context.byDefault)
-        host?.start()
-    }
-
-    fun track(event: String, properties: Map<String, Any?>, options: EventOptions?) = guarded(Unit) { client ->
-        if (options == null) client.track(wellFormed(event), Words.json(properties))
-        else client.call(Call.Track(wellFormed(event), Words.json(properties), Words.options(options)))
-    }
-
-    fun call(make: (Words) -> Call) = guarded(Unit) { it.call(make(Words)) }
-
-    fun context(said: Map<String, Any?>) = guarded(Unit) { it.call(Call.Context(Words.json(context.with(said)))) }
-
-    fun waitDurable(): Boolean = guarded(false) { it.waitDurable() }
-
-    fun flush(timeoutMs: Long): Long = guarded(0) { client ->
-        // A listener that waited here would wait for its own thread.
-        if (host?.isHere() == true) {
-            client.call(Call.Lifecycle(io.sillage.ffi.Lifecycle.FLUSH))
-            client.ledger().pending.toLong()
+    fun track(event: String, properties: Map<String, Any?>, options: EventOptions?) = guarded(Unit) {
+        val client = client
+        if (client != null && options == null) {
+            client.track(wellFormed(event), Words.json(properties))
         } else {
-            client.flush(timeoutMs.bound()).toLong()
+            give(Call.Track(Words.text(event), Words.json(properties), Words.options(options)))
         }
     }
 
-    fun shutdown(timeoutMs: Long): Long = guarded(0) { client ->
-        client.shutdown(if (host?.isHere() == true) 0u else timeoutMs.bound()).toLong()
+    fun call(make: (Words) -> Call) = guarded(Unit) { give(make(Words)) }
+
+    fun context(said: Map<String, Any?>) = call { Call.Context(it.json(context.with(said))) }
+
+    fun waitDurable(): Boolean = guarded(false) { startedWithin(DURABLE_MS)?.waitDurable() }
+
+    fun flush(timeoutMs: Long): Long = waitingAtMost(timeoutMs) { client, leftMs ->
+        // A listener that waited here would wait for its own thread.
+        if (host?.isHere() == true) {
+            client.call(Call.Lifecycle(NativeLifecycle.FLUSH))
+            client.ledger().pending
+        } else {
+            client.flush(leftMs.bound())
+        }
     }
 
-    private inline fun <T> guarded(otherwise: T, ask: (Client) -> T): T = try {
-        if (client == null) otherwise else ask(client)
+    fun shutdown(timeoutMs: Long): Long {
+        waiting.endSoon()
+        return waitingAtMost(timeoutMs) { client, leftMs ->
+            client.shutdown(if (host?.isHere() == true) 0u else leftMs.bound())
+        }
+    }
+
+    private fun give(call: Call) {
+        if (isDurable) startedWithin(DURABLE_MS)
+        val client = client
+        if (client != null) client.call(call) else waiting.take(call)
+    }
+
+    private fun waitingAtMost(timeoutMs: Long, ask: (Client, Long) -> ULong): Long = guarded(0L) {
+        val deadline = System.nanoTime() + MILLISECONDS.toNanos(timeoutMs.coerceIn(0, HOUR_MS))
+        val client = startedWithin(timeoutMs)
+        val leftMs = (deadline - System.nanoTime()) / 1_000_000
+        if (client != null) ask(client, leftMs).toLong() else waiting.size
+    }
+
+    private fun startedWithin(ms: Long): Client? {
+        started.await(ms, MILLISECONDS)
+        return client
+    }
+
+    private fun start(writeKey: String) {
+        try {
+            val client = Client.start(settings.crossing(writeKey))
+            client.call(Call.Context(Words.json(context.with(context.byDefault))))
+            changes.value = client.segments()
+            host = Host(client, settings, changes).also { it.start() }
+            waiting.open(client::call) { this.client = client }
+            waiting.loss()?.let(::tell)
+            if (waiting.isToEnd) client.shutdown(0u)
+        } catch (why: Throwable) {
+            nothing(why)
+        } finally {
+            started.countDown()
+        }
+    }
+
+    /** From now on nothing is tracked. */
+    private fun nothing(why: Throwable) {
+        waiting.close()
+        if (!complained.compareAndSet(false, true)) return
+        settings.say("nothing is tracked", why)
+        tell(Signal.Disabled)
+    }
+
+    private fun tell(signal: Signal) = try {
+        settings.onSignal(signal)
     } catch (why: Throwable) {
-        if (complained.compareAndSet(false, true)) SignalLog.say("a call was lost", why)
+        settings.say("a listener threw", why)
+    }
+
+    private inline fun <T> guarded(otherwise: T, ask: () -> T?): T = try {
+        ask() ?: otherwise
+    } catch (why: Throwable) {
+        if (complained.compareAndSet(false, true)) settings.say("a call was lost", why)
         otherwise
     }
 
     companion object {
+        private const val DURABLE_MS = 5_000L
+        private const val HOUR_MS = 3_600_000L
+
         fun start(writeKey: String, configure: Settings.() -> Unit): Engine {
             val settings = Settings()
             return try {
                 settings.configure()
                 start(writeKey, settings)
             } catch (why: Throwable) {
-                nothing(settings, why)
+                Engine(settings).apply { nothing(why); started.countDown() }
             }
         }
 
-        fun start(writeKey: String, settings: Settings): Engine = try {
-            Engine(Client.start(settings.crossing(writeKey)), settings, null)
-        } catch (why: Throwable) {
-            nothing(settings, why)
-        }
-
-        private fun nothing(settings: Settings, why: Throwable): Engine {
-            SignalLog.say("nothing is tracked", why)
-            try {
-                if (settings.onSignal !== SignalLog) settings.onSignal(Signal.Disabled)
-            } catch (_: Throwable) {
-                // The reason is logged already.
+        fun start(writeKey: String, settings: Settings): Engine {
+            val engine = Engine(settings)
+            val executor = settings.startOn
+            if (executor == null) engine.start(writeKey) else try {
+                executor.execute { engine.start(writeKey) }
+            } catch (why: Throwable) {
+                engine.nothing(why)
+                engine.started.countDown()
             }
-            return Engine(null, settings, why)
+            return engine
         }
-    }
-}
-
-/** What an app says, as it crosses. */
-internal object Words {
-    fun text(said: String) = wellFormed(said)
-
-    fun json(said: Map<String, Any?>): String = if (said.isEmpty()) "" else Json.text(said)
-
-    fun options(said: EventOptions?): NativeOptions? = said?.run {
-        NativeOptions(json(context), userId?.let(::text), anonymousId?.let(::text), timestamp?.time, messageId?.let(::text))
     }
 }

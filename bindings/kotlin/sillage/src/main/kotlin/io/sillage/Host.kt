@@ -12,6 +12,8 @@ internal class Host(
     private val settings: Settings,
     private val segments: MutableStateFlow<List<String>>,
 ) : Thread("sillage-host") {
+    private val network = settings.network
+    private val onSignal = settings.onSignal
     private var complained = false
 
     init {
@@ -27,18 +29,18 @@ internal class Host(
                 when (val task = client.nextTask(WAIT_MS)) {
                     is Task.Upload -> client.uploadDone(task.id, post(task).crossing())
                     is Task.Segments -> tell { segments.value = task.segments }
-                    is Task.Told -> tell { settings.onSignal(task.signal.arrived()) }
+                    is Task.Told -> tell { onSignal(task.signal.arrived()) }
                     Task.Nothing -> Unit
                     Task.Ended -> return
                 }
             }
         } catch (why: Throwable) {
-            SignalLog.say("nothing is delivered any more", why)
+            settings.say("nothing is delivered any more", why)
         }
     }
 
     private fun post(task: Task.Upload): Reply = try {
-        settings.network.post(task.arrived())
+        network.post(task.arrived())
     } catch (why: Throwable) {
         complain("the network threw", why)
         Reply.Lost
@@ -51,7 +53,7 @@ internal class Host(
     }
 
     private fun complain(what: String, why: Throwable) {
-        if (!complained) SignalLog.say(what, why)
+        if (!complained) settings.say(what, why)
         complained = true
     }
 

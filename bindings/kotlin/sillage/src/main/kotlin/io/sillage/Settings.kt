@@ -1,9 +1,10 @@
 package io.sillage
 
 import java.io.File
+import java.util.concurrent.Executor
 
 /** How a client is started. What is null is as the core has it; the numbers are said at each. */
-class Settings {
+open class Settings {
     /** The collector: `https://collect.example.com`. */
     var endpoint: String = "http://127.0.0.1:8080"
 
@@ -20,7 +21,7 @@ class Settings {
     var appVersion: String? = null
 
     /** Hears what happens inside, on the client's own thread. Logs what a developer must know. */
-    var onSignal: (Signal) -> Unit = SignalLog
+    var onSignal: (Signal) -> Unit = SignalLog(this)
 
     /** A batch leaves as soon as so many events wait. 20. */
     var batchEvents: Int? = null
@@ -92,9 +93,24 @@ class Settings {
     @HostApi
     var library: String = "sillage-kotlin"
 
+    /** Its version. */
+    @HostApi
+    var libraryVersion: String = VERSION
+
     /** Laid over the context that events share by default: `os`, `locale`, `timezone`. */
     @HostApi
     var platform: Map<String, Any?> = emptyMap()
+
+    /**
+     * Where the native library is loaded and the client is started, if not in the caller's thread. Then `init` returns
+     * at once; up to 1 000 calls wait for the start, with their own times, and what waits itself waits for it, too.
+     */
+    @HostApi
+    var startOn: Executor? = null
+
+    /** Where the client logs. `java.util.logging`, logger `io.sillage`. */
+    @HostApi
+    var log: (line: String, why: Throwable?) -> Unit = SystemLog
 }
 
 /** What is done about a privacy signal. */

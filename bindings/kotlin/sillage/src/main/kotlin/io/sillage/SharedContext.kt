@@ -10,7 +10,7 @@ internal class SharedContext(settings: Settings) {
     private val os = mapOf("name" to System.getProperty("os.name"), "version" to System.getProperty("os.version"))
     private val platform = settings.platform
     private val kept: Map<String, Any?> = buildMap {
-        put("library", mapOf("name" to settings.library, "version" to VERSION))
+        put("library", mapOf("name" to settings.library, "version" to settings.libraryVersion))
         put("os", platform["os"] ?: os)
         if (settings.app != null || settings.appVersion != null) {
             put("app", named("name" to settings.app, "version" to settings.appVersion))
