@@ -22,7 +22,7 @@ internal class Engine private constructor(private val settings: Settings) {
 
     /** Null until it is started, and for ever if it cannot. */
     @Volatile
-    private var client: Client? = null
+    private var client: QuickClient? = null
     private var host: Host? = null
 
     val segments: StateFlow<List<String>> get() = changes
@@ -33,7 +33,7 @@ internal class Engine private constructor(private val settings: Settings) {
     fun track(event: String, properties: Map<String, Any?>, options: EventOptions?) = guarded(Unit) {
         val client = client
         if (client != null && options == null) {
-            client.track(wellFormed(event), Words.json(properties))
+            client.track(event, properties)
         } else {
             give(Call.Track(Words.text(event), Words.json(properties), Words.options(options)))
         }
@@ -82,7 +82,7 @@ internal class Engine private constructor(private val settings: Settings) {
 
     private fun start(writeKey: String) {
         try {
-            val client = Client.start(settings.crossing(writeKey))
+            val client = QuickClient.of(Client.start(settings.crossing(writeKey)))
             client.call(Call.Context(Words.json(context.with(context.byDefault))))
             changes.value = client.segments()
             host = Host(client, settings, changes).also { it.start() }

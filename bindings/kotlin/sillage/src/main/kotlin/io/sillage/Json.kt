@@ -6,31 +6,39 @@ import java.math.BigInteger
 /**
  * Writes what an app gives as JSON text. All becomes something: see [Sillage] for what.
  *
- * Not for several threads at once; cost: one pass, no allocation but for the text that grows.
+ * One pass; not for several threads at once.
  */
-internal class Json private constructor() {
-    private val out = StringBuilder(256)
-
+internal class Json(private val out: Utf8) {
     /** What is being written, outermost first: what is met again inside itself is left out. */
     private val open = ArrayList<Any>()
 
+    /** Writes an object. */
+    fun write(map: Map<*, *>) {
+        val mark = out.length
+        try {
+            value(map)
+        } catch (_: TooLong) {
+            // Still longer than any event may be, so that the core counts it as that.
+            out.cut(mark)
+            out.ascii("{\"x\":")
+            out.quoted("x".repeat(BYTES_MAX / 8))
+            out.byte('}')
+        }
+    }
+
     private fun value(value: Any?) {
         when (value) {
-            null -> out.append("null")
-            is String -> string(value)
-            is Boolean -> out.append(value)
-            is Int -> out.append(value)
-            is Long -> out.append(value)
-            is Double -> if (value.isFinite()) out.append(value) else out.append("null")
-            is Float -> if (value.isFinite()) out.append(value) else out.append("null")
-            is Map<*, *> -> nested(value) { members(value) }
-            is Iterable<*> -> nested(value) { elements(value.iterator()) }
-            is Array<*> -> nested(value) { elements(value.iterator()) }
-            is Short, is Byte, is UInt, is ULong, is UShort, is UByte -> out.append(value)
-            is BigInteger, is BigDecimal -> if ((value as Number).toDouble().isFinite()) out.append(value) else out.append("null")
+            null -> out.ascii("null")
+            is String -> out.quoted(value)
+            is Boolean, is Int, is Long, is Short, is Byte -> out.ascii(value.toString())
             is Number -> number(value)
-            is Enum<*> -> string(value.name)
-            else -> elements(value) ?: string(Moments.text(value) ?: value.toString())
+            is Map<*, *> -> nested(value) { members(value) }
+            // Not all that can be iterated: a path consists of paths.
+            is Collection<*> -> nested(value) { elements(value.iterator()) }
+            is Array<*> -> nested(value) { elements(value.iterator()) }
+            is UInt, is ULong, is UShort, is UByte -> out.ascii(value.toString())
+            is Enum<*> -> out.quoted(value.name)
+            else -> elements(value) ?: out.quoted(Moments.text(value) ?: value.toString())
         }
     }
 
@@ -47,13 +55,14 @@ internal class Json private constructor() {
         else -> null
     }
 
-    /** Of a class unknown here: as it says itself, if that is a number. */
+    /** As it says itself; null if no double can hold it, since no reader could either. */
     private fun number(value: Number) {
         val text = value.toString()
+        val isJson = value is Double || value is Float || value is BigDecimal || value is BigInteger || NUMBER.matches(text)
         when {
-            NUMBER.matches(text) && text.toDouble().isFinite() -> out.append(text)
-            value.toDouble().isFinite() -> out.append(value.toDouble())
-            else -> out.append("null")
+            !value.toDouble().isFinite() -> out.ascii("null")
+            isJson -> out.ascii(text)
+            else -> out.ascii(value.toDouble().toString())
         }
     }
 
@@ -68,33 +77,33 @@ internal class Json private constructor() {
     }
 
     private fun members(map: Map<*, *>) {
-        out.append('{')
+        out.byte('{')
         val start = out.length
         whole {
             for ((name, value) in map) {
                 val mark = out.length
-                if (mark > start) out.append(',')
+                if (mark > start) out.byte(',')
                 attempt(mark) {
-                    string(name.toString())
-                    out.append(':')
+                    out.quoted(name.toString())
+                    out.byte(':')
                     value(value)
                 }
             }
         }
-        out.append('}')
+        out.byte('}')
     }
 
     private fun elements(elements: Iterator<*>) {
-        out.append('[')
+        out.byte('[')
         val start = out.length
         whole {
             for (element in elements) {
-                if (out.length > start) out.append(',')
+                if (out.length > start) out.byte(',')
                 val mark = out.length
-                if (!attempt(mark) { value(element) }) out.append("null")
+                if (!attempt(mark) { value(element) }) out.ascii("null")
             }
         }
-        out.append(']')
+        out.byte(']')
     }
 
     /** What can be read of a collection that another thread changes meanwhile, is written. */
@@ -102,56 +111,21 @@ internal class Json private constructor() {
         write()
     } catch (tooLong: TooLong) {
         throw tooLong
-    } catch (_: Exception) {
+    } catch (_: Throwable) {
+        // Foreign classes are asked here, and may throw anything.
         Unit
     }
 
     /** Whether it was written; else all of it is taken back. */
     private inline fun attempt(mark: Int, write: () -> Unit): Boolean = try {
         write()
-        if (out.length > CHARS_MAX) throw TooLong
+        if (out.length > BYTES_MAX) throw TooLong
         true
     } catch (tooLong: TooLong) {
         throw tooLong
-    } catch (_: Exception) {
-        out.setLength(mark)
+    } catch (_: Throwable) {
+        out.cut(mark)
         false
-    }
-
-    private fun string(text: String) {
-        out.append('"')
-        var from = 0
-        var at = 0
-        while (at < text.length) {
-            val sign = text[at]
-            if (sign >= ' ' && sign != '"' && sign != '\\' && sign !in '\uD800'..'\uDFFF') {
-                at += 1
-                continue
-            }
-            if (sign.isHighSurrogate() && at + 1 < text.length && text[at + 1].isLowSurrogate()) {
-                at += 2
-                continue
-            }
-            out.append(text, from, at)
-            escape(sign)
-            at += 1
-            from = at
-        }
-        out.append(text, from, text.length)
-        out.append('"')
-    }
-
-    private fun escape(sign: Char) {
-        when (sign) {
-            '"' -> out.append("\\\"")
-            '\\' -> out.append("\\\\")
-            '\n' -> out.append("\\n")
-            '\r' -> out.append("\\r")
-            '\t' -> out.append("\\t")
-            in '\u0000'..'\u001F' -> out.append("\\u00").append(HEX[sign.code shr 4]).append(HEX[sign.code and 15])
-            // Half of a pair: no text that could leave the device.
-            else -> out.append('\uFFFD')
-        }
     }
 
     private object Unwritable : RuntimeException(null, null, false, false) {
@@ -166,23 +140,12 @@ internal class Json private constructor() {
         /** Deeper is left out. */
         const val DEPTH_MAX = 64
 
-        /** An event may have 64 KiB; more than this is not even written. */
-        const val CHARS_MAX = 1 shl 20
+        /** An event may have 64 KiB; after this much no more is even written. */
+        const val BYTES_MAX = 1 shl 20
 
-        private const val HEX = "0123456789abcdef"
         private val NUMBER = Regex("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?")
-        private val TOO_LONG = "{\"x\":\"" + "x".repeat(1 shl 17) + "\"}"
 
         /** The JSON text of an object. */
-        fun text(map: Map<String, Any?>): String {
-            val json = Json()
-            return try {
-                json.value(map)
-                json.out.toString()
-            } catch (_: TooLong) {
-                // So that the core counts it as what it is.
-                TOO_LONG
-            }
-        }
+        fun text(map: Map<String, Any?>): String = Utf8().also { Json(it).write(map) }.toString()
     }
 }

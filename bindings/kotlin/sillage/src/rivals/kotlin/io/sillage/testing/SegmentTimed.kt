@@ -13,5 +13,7 @@ class SegmentTimed(endpoint: String) : Timed {
         analytics.enqueue(TrackMessage.builder("Product Viewed").userId("u-1").properties(properties))
     }
 
+    override fun empty() = analytics.flush()
+
     override fun close() = analytics.shutdown()
 }
