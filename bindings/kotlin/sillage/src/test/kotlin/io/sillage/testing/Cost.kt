@@ -2,6 +2,7 @@ package io.sillage.testing
 
 import com.google.gson.Gson
 import io.sillage.Sillage
+import kotlin.system.exitProcess
 
 /** A client whose call is timed. */
 interface Timed : AutoCloseable {
@@ -26,6 +27,8 @@ fun main() {
         val costs = clients(stub.endpoint).associate { client -> client.name to client.use(::cost) }
         println(Gson().toJson(costs))
     }
+    // Others leave threads behind that keep the process alive.
+    exitProcess(0)
 }
 
 private fun clients(endpoint: String): List<Timed> {

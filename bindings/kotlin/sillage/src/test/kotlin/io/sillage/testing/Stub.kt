@@ -32,7 +32,7 @@ class Request(exchange: HttpExchange) {
 
     val body: JsonObject by lazy { JsonParser.parseString(text).asJsonObject }
     val batch: JsonArray get() = body["batch"].asJsonArray
-    val batchId: String get() = body["sillage"].asJsonObject["batchId"].asString
+    val batchId: String get() = body["sillage"]?.asJsonObject?.get("batchId")?.asString.orEmpty()
 }
 
 /** A collector in miniature: it accepts all, unless it is told to say something else. */
