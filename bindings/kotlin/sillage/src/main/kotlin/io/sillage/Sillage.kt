@@ -85,7 +85,7 @@ class Sillage internal constructor(private val engine: Engine) : AutoCloseable {
     /** Who uses the device, or empty. */
     val userId: String get() = engine.userId
 
-    /** What became of every event of this installation. */
+    /** What became of every event of this installation. Empty before the start and after the end. */
     val ledger: Ledger get() = engine.ledger
 
     /** [shutdown] with its default time. */

@@ -4,24 +4,23 @@ package io.sillage
 
 import java.io.IOException
 import java.io.InputStream
-import java.net.HttpRetryException
 import java.net.HttpURLConnection
 import java.net.URL
 
 /** The platform's own HTTP: it obeys the system's proxies and certificates. */
 internal class UrlNetwork(private val connectMs: Int = 10_000, private val exchangeMs: Long = 40_000) : Network {
-    override fun post(upload: Upload): Reply = try {
-        exchange(upload, Body.STREAMED)
-    } catch (refused: HttpRetryException) {
-        // A streamed body hides what a 401 says, which tells a collector from a proxy. It was refused, so that it may
-        // be posted again.
-        val again = exchange(upload, Body.BUFFERED)
-        again as? Reply.Answer ?: Reply.Answer(refused.responseCode(), "", "", ByteArray(0))
+    override fun post(upload: Upload): Reply {
+        val reply = exchange(upload, Body.STREAMED)
+        val isMute = reply is Reply.Answer && reply.status in MUTE && reply.body.isEmpty()
+        // Refused for sure, so that it may be posted again to learn by whom: a collector or a proxy.
+        return (if (isMute) exchange(upload, Body.BUFFERED) as? Reply.Answer else null) ?: reply
     }
 
     private enum class Body {
-        /** Never sent again without our knowledge, as the platform does with a buffered one. */
+        /** Sent once: a buffered one may be sent again by the platform, and what became of the first is not known. */
         STREAMED,
+
+        /** Lets the platform read what statuses of [MUTE] say. */
         BUFFERED,
     }
 
@@ -31,7 +30,7 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
         } catch (_: Exception) {
             return Reply.Unsent
         }
-        val deadline = Deadline.after(exchangeMs) { connection.disconnect() }
+        val deadline = Deadline(exchangeMs) { connection.disconnect() }
         try {
             try {
                 connection.connect()
@@ -39,9 +38,8 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
                 return Reply.Unsent
             }
             connection.outputStream.use { it.write(upload.body) }
-            return read(connection)
-        } catch (refused: HttpRetryException) {
-            throw refused
+            val reply = read(connection)
+            return if (deadline.hasPassed) Reply.Lost else reply
         } catch (_: Exception) {
             connection.disconnect()
             return Reply.Lost
@@ -70,7 +68,6 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
             val stream = if (status >= 400) connection.errorStream else connection.inputStream
             stream?.use { bounded(it, connection) } ?: ByteArray(0)
         } catch (_: IOException) {
-            // Cut off: it is not ours, but its status still counts.
             ByteArray(0)
         }
         val header = { name: String -> connection.getHeaderField(name).orEmpty() }
@@ -81,6 +78,8 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
         val body = stream.readUpTo(REPLY_BYTES_MAX)
         // Otherwise closing it would read on, to keep the connection.
         if (body.size == REPLY_BYTES_MAX) connection.disconnect()
+        // Cut off, which the platform does not say: it is not ours, but its status still counts.
+        else if (body.size < connection.getHeaderFieldLong("content-length", -1)) return ByteArray(0)
         return body
     }
 
@@ -94,6 +93,11 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
             length += read
         }
         return body.copyOf(length)
+    }
+
+    private companion object {
+        /** Statuses whose body the platform hides if the request was streamed. */
+        val MUTE = setOf(401, 407)
     }
 }
 
