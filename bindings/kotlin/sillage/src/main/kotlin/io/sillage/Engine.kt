@@ -43,6 +43,10 @@ internal class Engine private constructor(private val settings: Settings) {
 
     fun context(said: Map<String, Any?>) = call { Call.Context(it.json(context.with(said))) }
 
+    fun platform(changed: Map<String, Any?>) = guarded(Unit) {
+        context.platform(changed)?.let { whole -> give(Call.Context(Words.json(whole))) }
+    }
+
     fun waitDurable(): Boolean = guarded(false) { startedWithin(DURABLE_MS)?.waitDurable() }
 
     fun flush(timeoutMs: Long): Long = waitingAtMost(timeoutMs) { client, leftMs ->
@@ -83,9 +87,10 @@ internal class Engine private constructor(private val settings: Settings) {
     private fun start(writeKey: String) {
         try {
             val client = QuickClient.of(Client.start(settings.crossing(writeKey)))
-            client.call(Call.Context(Words.json(context.with(context.byDefault))))
+            client.call(Call.Context(Words.json(context.byDefault())))
             changes.value = client.segments()
             host = Host(client, settings, changes).also { it.start() }
+            settings.first?.invoke(client::track)
             waiting.open(client::call) { this.client = client }
             waiting.loss()?.let(::tell)
             if (waiting.isToEnd) client.shutdown(0u)

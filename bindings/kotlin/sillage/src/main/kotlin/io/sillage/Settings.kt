@@ -97,9 +97,13 @@ open class Settings {
     @HostApi
     var libraryVersion: String = VERSION
 
-    /** Laid over the context that events share by default: `os`, `locale`, `timezone`. */
+    /** Laid over the context that events share by default: `os`, `locale`, `timezone`; its `app` under [app]. */
     @HostApi
     var platform: Map<String, Any?> = emptyMap()
+
+    /** Tracks what comes before all that waits for the start, in the thread of [startOn]. */
+    @HostApi
+    var first: ((track: (event: String, properties: Map<String, Any?>) -> Unit) -> Unit)? = null
 
     /**
      * Where the native library is loaded and the client is started, if not in the caller's thread. Then `init` returns

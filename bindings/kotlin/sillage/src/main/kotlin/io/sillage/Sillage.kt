@@ -97,6 +97,10 @@ class Sillage internal constructor(private val engine: Engine) : AutoCloseable {
     @HostApi
     fun lifecycle(state: Lifecycle) = engine.call { Call.Lifecycle(state.crossing()) }
 
+    /** What has [changed] of [Settings.platform]. Nothing, if the app has replaced the context. */
+    @HostApi
+    fun platform(changed: Map<String, Any?>) = engine.platform(changed)
+
     companion object {
         /**
          * Starts a client for the project of [writeKey]: `Sillage.init("wk_shop") { endpoint = "https://…" }`.
