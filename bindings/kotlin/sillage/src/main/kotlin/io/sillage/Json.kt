@@ -128,12 +128,17 @@ internal class Json(private val out: Utf8) {
         false
     }
 
-    private object Unwritable : RuntimeException(null, null, false, false) {
+    private object Unwritable : Signpost() {
         private fun readResolve(): Any = Unwritable
     }
 
-    private object TooLong : RuntimeException(null, null, false, false) {
+    private object TooLong : Signpost() {
         private fun readResolve(): Any = TooLong
+    }
+
+    /** Without a trace, which is what costs. The constructor that says so is not on each Android. */
+    private abstract class Signpost : RuntimeException() {
+        override fun fillInStackTrace(): Throwable = this
     }
 
     companion object {
