@@ -9,6 +9,8 @@ plugins {
 kotlin {
     compilerOptions {
         jvmTarget = JvmTarget.fromTarget(libs.versions.jvm.get())
+        // A null from Java is met where all else is caught, and not thrown at the caller.
+        freeCompilerArgs.add("-Xno-param-assertions")
     }
 }
 

@@ -136,7 +136,8 @@ internal class Engine private constructor(private val settings: Settings) {
             }
         }
 
-        fun start(writeKey: String, settings: Settings): Engine {
+        fun start(writeKey: String, given: Settings?): Engine {
+            val settings = given ?: Settings()
             val engine = Engine(settings)
             val executor = settings.startOn
             if (executor == null) engine.start(writeKey) else try {

@@ -54,11 +54,11 @@ internal class Lane {
     /** What is written, for a test. */
     val written: ByteArray get() = text.bytes.copyOf(text.length)
 
-    fun write(event: String, properties: Map<*, *>) {
+    fun write(event: String?, properties: Map<*, *>?) {
         text.clear()
         text.int(TRACK)
-        measured { text.text(event) }
-        measured { if (properties.isNotEmpty()) json.write(properties) }
+        measured { text.text(event ?: "") }
+        measured { if (!properties.isNullOrEmpty()) json.write(properties) }
         text.byte(NO_OPTIONS)
     }
 

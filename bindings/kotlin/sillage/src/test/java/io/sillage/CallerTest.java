@@ -48,4 +48,26 @@ class CallerTest {
         }
         assertEquals(7, delivered);
     }
+
+    @Test
+    void aNullFromJavaIsNothingSaid() {
+        try (Stub stub = new Stub()) {
+            Settings settings = new Settings();
+            settings.setEndpoint(stub.getEndpoint());
+            settings.onSignal(signal -> {});
+            try (Sillage sillage = Sillage.init("wk_test", settings)) {
+                sillage.track("Kept", null, null);
+                sillage.page(null, null, null, null);
+                sillage.identify(null, null);
+                sillage.track(null);
+                sillage.group(null);
+                sillage.consent(null);
+                sillage.context(null);
+                assertEquals(0, sillage.flush());
+                assertEquals(3, sillage.getLedger().getAcknowledged());
+            }
+            assertEquals(3, stub.getEvents().size());
+        }
+        Sillage.init(null, (Settings) null).track("Into nothing");
+    }
 }

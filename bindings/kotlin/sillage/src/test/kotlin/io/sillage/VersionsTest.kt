@@ -17,8 +17,8 @@ class VersionsTest {
     @Test
     fun `Gradle and Maven build with the same versions`() {
         val pom = File(project, "pom.xml")
-        for ((name, version) in catalog - "sillage") assertEquals(version, first("<$name.version>(.*)</", pom), name)
-        assertEquals(setOf("sillage", "jvm", "kotlin", "coroutines", "jna", "junit", "gson"), catalog.keys)
+        for (name in listOf("jvm", "kotlin", "coroutines", "jna", "junit", "gson"))
+            assertEquals(catalog[name], first("<$name.version>(.*)</", pom), name)
     }
 
     @Test
