@@ -41,7 +41,9 @@ private fun Settings.config() = Config(
     eventsDroppedFirst = eventsDroppedFirst?.map(::wellFormed),
     sampling = sampling?.map { (event, share) -> SampleRate(wellFormed(event), share) },
     consentRequired = consentRequired?.map(::wellFormed),
-    consentByEvent = consentByEvent?.map { (event, needed) -> ConsentRule(wellFormed(event), needed.map(::wellFormed)) },
+    consentByEvent = consentByEvent?.map { (event, needed) ->
+        ConsentRule(wellFormed(event), needed.map(::wellFormed))
+    },
     gpc = gpc?.crossing(),
     dnt = dnt?.crossing(),
 )

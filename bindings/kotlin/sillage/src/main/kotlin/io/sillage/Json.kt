@@ -58,10 +58,10 @@ internal class Json(private val out: Utf8) {
     /** As it says itself; null if no double can hold it, since no reader could either. */
     private fun number(value: Number) {
         val text = value.toString()
-        val isJson = value is Double || value is Float || value is BigDecimal || value is BigInteger || NUMBER.matches(text)
+        val isKnown = value is Double || value is Float || value is BigDecimal || value is BigInteger
         when {
             !value.toDouble().isFinite() -> out.ascii("null")
-            isJson -> out.ascii(text)
+            isKnown || NUMBER.matches(text) -> out.ascii(text)
             else -> out.ascii(value.toDouble().toString())
         }
     }

@@ -129,7 +129,8 @@ internal class Slab : Structure, Structure.ByValue {
 internal object Quick {
     init {
         // The generated code has found the library under this name, and checked that it is the right one.
-        Native.register(Quick::class.java, System.getProperty("uniffi.component.sillage_ffi.libraryOverride") ?: "sillage_ffi")
+        val library = System.getProperty("uniffi.component.sillage_ffi.libraryOverride") ?: "sillage_ffi"
+        Native.register(Quick::class.java, library)
     }
 
     @JvmStatic

@@ -15,9 +15,13 @@ import java.net.ServerSocket
 import java.util.concurrent.CopyOnWriteArrayList
 
 class NetworkTest {
-    private val headers = mapOf("content-type" to "application/json", "user-agent" to "sillage-kotlin/0", "x-write-key" to "wk")
+    private val headers =
+        mapOf("content-type" to "application/json", "user-agent" to "sillage-kotlin/0", "x-write-key" to "wk")
 
-    private fun upload(endpoint: String, body: ByteArray = "{}".toByteArray()) = Upload("$endpoint/v1/batch", headers, body)
+    private fun upload(endpoint: String, body: ByteArray = "{}".toByteArray()) =
+        Upload("$endpoint/v1/batch", headers, body)
+
+    private fun told(answer: Reply.Answer) = answer.run { listOf(status, contentType, retryAfter, String(body)) }
 
     private fun post(sockets: Sockets) = UrlNetwork().post(upload(sockets.endpoint))
 
@@ -26,10 +30,11 @@ class NetworkTest {
         val heads = CopyOnWriteArrayList<String>()
         Sockets { _, socket ->
             heads += socket.readRequest()
-            socket.answer("HTTP/1.1 503 Busy\r\ncontent-type: text/x\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nbusy")
+            val head = "HTTP/1.1 503 Busy\r\ncontent-type: text/x\r\nretry-after: 7\r\ncontent-length: 4"
+            socket.answer("$head\r\n\r\nbusy")
         }.use {
             val answer = post(it) as Reply.Answer
-            assertEquals(listOf(503, "text/x", "7", "busy"), answer.run { listOf(status, contentType, retryAfter, String(body)) })
+            assertEquals(listOf(503, "text/x", "7", "busy"), told(answer))
         }
         val head = heads.single().lowercase()
         assertTrue(head.startsWith("post /v1/batch http/1.1\r\n"), head)
@@ -78,7 +83,7 @@ class NetworkTest {
             socket.answer("HTTP/1.1 401 No\r\ncontent-type: application/problem+json\r\ncontent-length: 2\r\n\r\n{}")
         }.use {
             val answer = post(it) as Reply.Answer
-            assertEquals(listOf(401, "application/problem+json", "{}"), answer.run { listOf(status, contentType, String(body)) })
+            assertEquals(listOf(401, "application/problem+json", "", "{}"), told(answer))
         }
     }
 
@@ -93,7 +98,8 @@ class NetworkTest {
     @Test
     fun `without a connection nothing was sent`() {
         val port = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
-        for (endpoint in listOf("http://127.0.0.1:$port", "http://nowhere.invalid", "nonsense://x", "https://127.0.0.1:$port"))
+        val closed = "127.0.0.1:$port"
+        for (endpoint in listOf("http://$closed", "https://$closed", "http://nowhere.invalid", "nonsense://x"))
             assertSame(Reply.Unsent, UrlNetwork().post(upload(endpoint)), endpoint)
     }
 

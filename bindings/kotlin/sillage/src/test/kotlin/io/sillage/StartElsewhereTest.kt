@@ -42,7 +42,8 @@ class StartElsewhereTest {
             assertEquals(0, sillage.flush())
             assertEquals(4, sillage.ledger.acknowledged)
             val events = stub.events
-            assertEquals(listOf("identify", "First", "Second", "Third"), events.map { (it["event"] ?: it["type"]).asString })
+            val names = events.map { (it["event"] ?: it["type"]).asString }
+            assertEquals(listOf("identify", "First", "Second", "Third"), names)
             val first = java.time.Instant.parse(events[1]["timestamp"].asString).toEpochMilli()
             assertTrue(first in before..after, "$first in $before..$after")
             assertEquals("2026-11-22T10:00:00.000Z", events[2]["timestamp"].asString)
@@ -71,7 +72,8 @@ class StartElsewhereTest {
             repeat(1_010) { sillage.track("Many") }
             started.take().run()
             assertEquals(0, sillage.flush())
-            assertEquals(Ledger(created = 1_010, acknowledged = 1_000, dropped = mapOf("waiting_full" to 10)), sillage.ledger)
+            val dropped = mapOf("waiting_full" to 10L)
+            assertEquals(Ledger(created = 1_010, acknowledged = 1_000, dropped = dropped), sillage.ledger)
             assertTrue(Signal.Dropped("waiting_full", 10) in signals)
             sillage.close()
         }

@@ -25,6 +25,7 @@ class VersionsTest {
     fun `the library has one version wherever it is written`() {
         assertEquals(first("\nversion = \"(.*)\"", File(repository, "Cargo.toml")), VERSION)
         assertEquals(VERSION, catalog["sillage"])
-        for (pom in listOf(File(project, "pom.xml"), File(module, "pom.xml"))) assertEquals(VERSION, first("<version>(.*)</", pom))
+        for (pom in listOf(File(project, "pom.xml"), File(module, "pom.xml")))
+            assertEquals(VERSION, first("<version>(.*)</", pom))
     }
 }

@@ -19,8 +19,8 @@ private const val AT_ONCE = 50
 private const val QUEUED_MAX = 2_000
 
 /**
- * What one `track` costs its caller, in µs, beside Segment's client where that was compiled in (`-P rivals`). A stub in
- * this process accepts all; calls come 50 at once, then a pause, so that no queue fills.
+ * What one `track` costs its caller, in µs, beside Segment's client where that was compiled in (`-P rivals`). A stub
+ * in this process accepts all; calls come 50 at once, then a pause, so that no queue fills.
  */
 fun main() {
     Stub { Stub.accepted(it) }.use { stub ->
