@@ -79,7 +79,7 @@ internal class UrlNetwork(private val connectMs: Int = 10_000, private val excha
         // Otherwise closing it would read on, to keep the connection.
         if (body.size == REPLY_BYTES_MAX) connection.disconnect()
         // Cut off, which the platform does not say: it is not ours, but its status still counts.
-        else if (body.size < connection.getHeaderFieldLong("content-length", -1)) return ByteArray(0)
+        else if (body.size < (connection.getHeaderField("content-length")?.toLongOrNull() ?: -1)) return ByteArray(0)
         return body
     }
 
