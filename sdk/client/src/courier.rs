@@ -87,14 +87,15 @@ impl Courier {
     }
 
     pub(crate) async fn post(self: Arc<Self>, body: Vec<u8>) -> Arrived {
-        let Parcel { headers, body } = self.endpoint.pack(body);
-        let take = match &self.network {
+        let parcel = self.endpoint.pack(body);
+        match &self.network {
             #[cfg(feature = "net")]
-            Network::Own(transport) => {
-                return transport.post(&self.endpoint, Parcel { headers, body }).await;
-            }
-            Network::Lent(take) => take,
-        };
+            Network::Own(transport) => transport.post(&self.endpoint, parcel).await,
+            Network::Lent(take) => self.lend(take, parcel).await,
+        }
+    }
+
+    async fn lend(&self, take: &Lent, Parcel { headers, body }: Parcel) -> Arrived {
         let (answer, answered) = oneshot::channel();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
