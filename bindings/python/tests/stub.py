@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +55,7 @@ def settled(asked: Asked, **more: Any) -> Told:
 class Stub:
     """A server on a port of its own; ``script`` answers each request."""
 
-    def __init__(self, script: Script = settled) -> None:
+    def __init__(self, script: Script = settled, tls: Optional[ssl.SSLContext] = None) -> None:
         self.script = script
         self.asked: List[Asked] = []
         lock = threading.Lock()
@@ -95,6 +96,8 @@ class Stub:
                 """A client that hangs up is no trouble."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -107,8 +110,8 @@ class Stub:
         for asked in list(self.asked):
             batch = asked.batch
             shared = {name: batch[name] for name in ("anonymousId", "userId") if name in batch}
-            told += [{**shared, **event, "context": {**batch.get("context", {}), **event.get("context", {})}}
-                     for event in batch["batch"]]
+            for event in batch["batch"]:
+                told.append({**shared, **event, "context": {**batch.get("context", {}), **event.get("context", {})}})
         return told
 
     def close(self) -> None:

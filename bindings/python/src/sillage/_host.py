@@ -2,12 +2,12 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import _log, signals
 from ._crossing import Crossing
 from ._ears import Ears
-from .network import Answer, Network, NoAnswer
+from .network import Answer, HttpNetwork, Network, NoAnswer
 
 if TYPE_CHECKING:
     from . import _ffi
@@ -25,10 +25,11 @@ class Host:
     The thread is a daemon: it never keeps a program alive. It ends when the client has been shut down.
     """
 
-    def __init__(self, ffi: Any, settings: "_ffi.Settings", network: Network, ears: Ears) -> None:
+    def __init__(self, ffi: Any, settings: "_ffi.Settings", network: Optional[Network], ears: Ears) -> None:
         """Starts both; waits for what is on disk, at most 250 ms. Errors: the library's, and the system's."""
         self._ffi = ffi
-        self._network = network
+        self._own_network = HttpNetwork()
+        self._network: Network = network or self._own_network
         self._ears = ears
         self.native: "_ffi.Client" = ffi.Client.start(settings)
         self.give = Crossing(ffi, self.native).give
@@ -48,13 +49,17 @@ class Host:
         """Forgets a native client that is another process's: its thread is there, and its locks may be held for ever.
         It is leaked, and its destructor never runs here."""
         self.native._handle = None  # type: ignore[assignment]
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._own_network.close()
 
     def _run(self) -> None:
         while True:
             try:
                 task = self.native.next_task(_WAIT_MS)
                 if task.is_ended():
-                    return
+                    return self._hang_up()
                 self._do(task)
             except Exception as error:
                 _log.failed("a task failed", error)

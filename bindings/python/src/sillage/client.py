@@ -13,7 +13,7 @@ from ._ears import Ears, OnSegments, OnSignal
 from ._host import Host
 from ._version import NAME, VERSION
 from .ledger import Ledger
-from .network import HttpNetwork, Network
+from .network import Network
 from .options import EventOptions
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ class Client:
         from . import _ffi
 
         settings = _ffi.Settings(**self._settings, config=config(_ffi, self._core))
-        host = Host(_ffi, settings, self._network or HttpNetwork(), self._ears)
+        host = Host(_ffi, settings, self._network, self._ears)
         for call in list(self._told.values()):
             host.give(call)
         self._host = host

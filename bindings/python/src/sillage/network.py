@@ -6,7 +6,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from typing import Callable, Mapping, NamedTuple, Optional, Union
+from typing import Callable, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ._line import Line
 
@@ -80,15 +80,21 @@ class HttpNetwork:
                 return NoAnswer.UNSENT
         try:
             response = line.post(headers, body, deadline)
-            answer = _read(response, deadline)
+            answer, is_whole = _read(response, deadline)
         except (OSError, HTTPException, ValueError):
             line.hang_up()
             return NoAnswer.LOST
-        if response.isclosed() and not response.will_close:
+        if is_whole and not response.will_close:
             self._kept = _Kept(url, os.getpid(), line)
         else:
             line.hang_up()
         return answer
+
+    def close(self) -> None:
+        """Ends the connection that is kept open; the next batch opens another."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.line.hang_up()
 
     def _take(self, url: str) -> Optional[Line]:
         kept, self._kept = self._kept, None
@@ -107,25 +113,27 @@ class HttpNetwork:
         return self._tls
 
 
-def _read(response: HTTPResponse, deadline: float) -> Answer:
+def _read(response: HTTPResponse, deadline: float) -> Tuple[Answer, bool]:
+    """The answer, and whether it was read to its end."""
+
     def header(name: str) -> str:
         return response.headers.get(name, "") or ""
 
-    body = bytearray()
+    body, is_whole = bytearray(), False
     try:
         while len(body) <= ANSWER_BYTES_MAX:
             piece = response.read(ANSWER_BYTES_MAX + 1 - len(body))
             if not piece:
+                # Without a length, its end is its end.
+                is_whole = not response.length
                 break
             body += piece
-        is_cut = bool(response.length)
     except (OSError, HTTPException, ValueError):
         if time.monotonic() >= deadline:
             raise
-        body, is_cut = bytearray(), True
     if len(body) > ANSWER_BYTES_MAX:
         # Not a collector's. As long as the bound, so that the core knows that there was more.
         body = bytearray(b" " * ANSWER_BYTES_MAX)
-    elif is_cut:
-        body = bytearray()
-    return Answer(response.status, header("content-type"), header("retry-after"), bytes(body))
+    elif not is_whole:
+        body.clear()
+    return Answer(response.status, header("content-type"), header("retry-after"), bytes(body)), is_whole

@@ -1,0 +1,27 @@
+"""Programs of a few lines, in a process of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import List
+
+SOURCES = Path(__file__).parents[1] / "src"
+
+
+def python(code: str, *arguments: str, sources: Path = SOURCES, flags: "tuple[str, ...]" = ()) -> "subprocess.Popen[str]":
+    """Starts a program."""
+    command: List[str] = [sys.executable, *flags, "-c", textwrap.dedent(code), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(sources)}
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def run(code: str, *arguments: str, sources: Path = SOURCES, status: int = 0, flags: "tuple[str, ...]" = ()) -> "tuple[str, str]":
+    """Runs a program to its end; gives what it wrote and what it complained of."""
+    process = python(code, *arguments, sources=sources, flags=flags)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == status, (process.returncode, out, err)
+    return out, err
