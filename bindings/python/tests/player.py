@@ -71,15 +71,16 @@ class Player:
 
     def reply(self, at: int, said: Json) -> None:
         send = said["send"]
-        reply: _ffi.Reply
+        reply: Any
+        kinds: Any = _ffi.Reply
         if "status" in said:
             body = said.get("body") or ""
             text = body if isinstance(body, str) else json_text(body)
             text = text.replace("$batchId", self.batch_ids.get(send, ""))
             content_type = said.get("contentType", "application/json")
-            reply = _ffi.Reply.ANSWER(said["status"], content_type, said.get("retryAfter", ""), text.encode())
+            reply = kinds.ANSWER(said["status"], content_type, said.get("retryAfter", ""), text.encode())
         else:
-            reply = _ffi.Reply.UNSENT() if said.get("outcome") == "unsent" else _ffi.Reply.LOST()
+            reply = kinds.UNSENT() if said.get("outcome") == "unsent" else kinds.LOST()
         self.tracker.reply(self.now(at), send, reply)
 
     def restore(self, at: int, said: Json) -> None:

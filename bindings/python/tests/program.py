@@ -5,12 +5,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 SOURCES = Path(__file__).parents[1] / "src"
+Flags = Tuple[str, ...]
 
 
-def python(code: str, *arguments: str, sources: Path = SOURCES, flags: "tuple[str, ...]" = ()) -> "subprocess.Popen[str]":
+def python(code: str, *arguments: str, sources: Path = SOURCES, flags: Flags = ()) -> "subprocess.Popen[str]":
     """Starts a program."""
     command: List[str] = [sys.executable, *flags, "-c", textwrap.dedent(code), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(sources)}
@@ -19,7 +20,9 @@ def python(code: str, *arguments: str, sources: Path = SOURCES, flags: "tuple[st
     )
 
 
-def run(code: str, *arguments: str, sources: Path = SOURCES, status: int = 0, flags: "tuple[str, ...]" = ()) -> "tuple[str, str]":
+def run(
+    code: str, *arguments: str, sources: Path = SOURCES, status: int = 0, flags: Flags = ()
+) -> Tuple[str, str]:
     """Runs a program to its end; gives what it wrote and what it complained of."""
     process = python(code, *arguments, sources=sources, flags=flags)
     out, err = process.communicate(timeout=90)

@@ -58,6 +58,8 @@ class Stub:
     def __init__(self, script: Script = settled, tls: Optional[ssl.SSLContext] = None) -> None:
         self.script = script
         self.asked: List[Asked] = []
+        self.keeps = True
+        """Whether requests are remembered."""
         lock = threading.Lock()
         stub = self
 
@@ -70,7 +72,8 @@ class Stub:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with lock:
                     asked = Asked(len(stub.asked), self.path, headers, raw, self.client_address)
-                    stub.asked.append(asked)
+                    if stub.keeps:
+                        stub.asked.append(asked)
                 told = stub.script(asked)
                 if told.raw is not None:
                     self.wfile.write(told.raw)

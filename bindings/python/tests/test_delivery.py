@@ -3,7 +3,8 @@
 import os
 import threading
 from datetime import datetime, timezone
-from typing import Any, Callable, List
+from pathlib import Path
+from typing import Any, Callable, List, Set
 from uuid import uuid4
 
 import pytest
@@ -363,7 +364,8 @@ def test_a_notebook_shows_the_ledger(stub: Stub, start: Start) -> None:
 
 
 def generated(call: Any) -> bytes:
-    buffer = _ffi._UniffiFfiConverterTypeCall.lower(call)
+    converter: Any = _ffi._UniffiFfiConverterTypeCall
+    buffer = converter.lower(call)
     try:
         return bytes(buffer.data[: buffer.len])
     finally:
@@ -374,7 +376,8 @@ def test_bytes_made_in_one_piece_are_those_of_the_generated_code() -> None:
     said = EventOptions({"a": 1}, "p1", None, datetime(2026, 11, 22, 10, tzinfo=timezone.utc), "m")
     options = _ffi.EventOptions(context='{"a":1}', user_id="p1", timestamp_ms=1_795_341_600_000, message_id="m")
     few = _ffi.EventOptions(anonymous_id="d1")
-    call, text = _ffi.Call, '{"é":1}'
+    call: Any = _ffi.Call
+    text = '{"é":1}'
     pairs = [
         (_calls.track("Seen", {"é": 1}, said), call.TRACK("Seen", text, options)),
         (_calls.track("Seen", None, None), call.TRACK("Seen", "", None)),
@@ -490,5 +493,8 @@ def test_nothing_runs_once_all_clients_have_ended(stub: Stub, start: Start) -> N
     client.shutdown()
     until("the thread to end", lambda: not any(t.name == "sillage-network" for t in threading.enumerate()))
     if os.path.isdir("/proc/self/task"):
-        names = lambda: {open(f"/proc/self/task/{id}/comm").read().strip() for id in os.listdir("/proc/self/task")}
-        until("the native thread to end", lambda: "sillage" not in names())
+        until("the native thread to end", lambda: "sillage" not in native_threads())
+
+
+def native_threads() -> Set[str]:
+    return {Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in os.listdir("/proc/self/task")}

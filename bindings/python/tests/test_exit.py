@@ -63,14 +63,16 @@ def test_the_network_thread_keeps_no_program_alive(stub: Stub) -> None:
 
 
 def test_without_its_library_the_package_says_so_once_and_does_nothing(tmp_path: Path) -> None:
-    shutil.copytree(SOURCES / "sillage", tmp_path / "sillage", ignore=shutil.ignore_patterns("*.so", "*.dylib", "*.dll"))
+    libraries = shutil.ignore_patterns("*.so", "*.dylib", "*.dll")
+    shutil.copytree(SOURCES / "sillage", tmp_path / "sillage", ignore=libraries)
     code = """
         import sillage
         for _ in range(3):
             with sillage.Client("wk") as client:
                 for _ in range(3):
                     client.track("Seen", {"n": 1}, sillage.EventOptions(user_id="u"))
-                client.page(); client.screen(); client.identify("u"); client.group("g"); client.alias("v"); client.reset()
+                client.page(); client.screen(); client.identify("u"); client.group("g"); client.alias("v")
+                client.reset()
                 client.consent({"a": True}); client.privacy(gpc=True); client.context({"a": 1})
                 client.on_segments_changed(print)
                 print(client.flush(), client.wait_durable(), client.segments, repr(client.anonymous_id), client.user_id)

@@ -133,7 +133,12 @@ def test_no_more_of_an_answer_is_read_than_the_bound(network: HttpNetwork, serve
 
 
 @pytest.mark.parametrize(
-    "head", [b"content-length: 500\r\n\r\n{", b"transfer-encoding: chunked\r\n\r\n5\r\n{", b"transfer-encoding: chunked\r\n\r\nzz\r\n"]
+    "head",
+    [
+        b"content-length: 500\r\n\r\n{",
+        b"transfer-encoding: chunked\r\n\r\n5\r\n{",
+        b"transfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
 )
 def test_half_an_answer_has_its_status_and_no_body(network: HttpNetwork, serve: Serve, head: bytes) -> None:
     def script(connection: socket.socket) -> None:
@@ -150,7 +155,8 @@ def test_tls_trusts_whom_it_is_told_to_and_nobody_else(tmp_path: Path) -> None:
     if openssl is None:
         pytest.skip("openssl makes the certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2"]
     command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -102,7 +102,7 @@ def test_each_value_has_its_text(value: Any, text: str, monkeypatch: pytest.Monk
 
 
 def test_a_date_beside_plain_values_changes_none_of_them() -> None:
-    plain = {"t": True, "n": None, "i": -7, "f": 0.1, "s": "é\u2028\x00</script>", "l": [[], {}], "o": {"x": 1}}
+    plain: Any = {"t": True, "n": None, "i": -7, "f": 0.1, "s": "é\u2028\x00</script>", "l": [[], {}], "o": {"x": 1}}
     assert json.loads(json_text({**plain, "at": ID})) == {**plain, "at": str(ID)}
 
 

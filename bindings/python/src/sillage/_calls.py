@@ -31,7 +31,9 @@ def track(event: object, properties: Optional[Mapping[str, Any]], options: Optio
     return b"".join((_TRACK, _text(event), _object(properties), _options(options)))
 
 
-def page(name: object, properties: Optional[Mapping[str, Any]], category: object, options: Optional[EventOptions]) -> bytes:
+def page(
+    name: object, properties: Optional[Mapping[str, Any]], category: object, options: Optional[EventOptions]
+) -> bytes:
     """A page was viewed."""
     return b"".join((_PAGE, _text(name), _text(category), _object(properties), _options(options)))
 

@@ -23,8 +23,15 @@ class Ears:
         if self._told is not None:
             self._tell(listener, self._told)
 
+    def known(self, segments: List[str]) -> None:
+        """What was kept from the last run: who comes later is told of it, and nobody twice."""
+        if segments and self._told is None:
+            self._told = segments
+
     def segments(self, segments: List[str]) -> None:
         """Tells that they have changed."""
+        if segments == self._told:
+            return
         self._told = segments
         for listener in list(self._on_segments):
             self._tell(listener, segments)

@@ -33,6 +33,8 @@ class Host:
         self._ears = ears
         self.native: "_ffi.Client" = ffi.Client.start(settings)
         self.give = Crossing(ffi, self.native).give
+        # The native client may have told of these before anybody could hear it.
+        ears.known(self.native.segments())
         self._thread = threading.Thread(target=self._run, name="sillage-network", daemon=True)
         self._thread.start()
 

@@ -36,8 +36,8 @@ class Client:
 
     Guarantees: no call raises an ``Exception``, and none but ``flush``, ``shutdown``, ``wait_durable`` and those of a
     durable client waits for the disk or the network. A client that cannot start (a wrong address, a value that is no
-    setting, no native library for this machine) says so once in the log and does nothing. All calls may be made from any
-    thread. In a forked child the client is another device with the same settings, which starts at its first call.
+    setting, no native library for this machine) says so once in the log and does nothing. All calls may be made from
+    any thread. In a forked child the client is another device with the same settings, which starts at its first call.
     A client lives until ``shutdown``, the end of its ``with``, or the end of the program, which waits 5 s for it.
     """
 
@@ -128,8 +128,8 @@ class Client:
         self._say(lambda: _calls.screen(name, properties, category, options))
 
     def identify(self, user_id: str = "", traits: Properties = None, options: Optional[EventOptions] = None) -> None:
-        """Who uses this device from now on. An empty ``user_id`` adds traits to whoever it is. With ``options`` that name
-        a person: what is known of that person."""
+        """Who uses this device from now on. An empty ``user_id`` adds traits to whoever it is. With ``options`` that
+        name a person: what is known of that person."""
         self._say(lambda: _calls.identify(user_id, traits, options))
 
     def group(self, group_id: str, traits: Properties = None, options: Optional[EventOptions] = None) -> None:
