@@ -40,7 +40,8 @@ class Collector:
             return json.load(answer)
 
     def total(self) -> Any:
-        """The whole ledger in numbers."""
+        """The whole ledger in numbers, once everything that was answered is readable."""
+        until("the lag to end", lambda: self.get("/v1/summary")["lag_ms"] == 0)
         return self.get("/v1/ledger")["total"]
 
     def stop(self) -> None:

@@ -13,7 +13,8 @@ Flags = Tuple[str, ...]
 
 def python(code: str, *arguments: str, sources: Path = SOURCES, flags: Flags = ()) -> "subprocess.Popen[str]":
     """Starts a program."""
-    command: List[str] = [sys.executable, *flags, "-c", textwrap.dedent(code), *arguments]
+    # From 3.12 on Python warns of every fork of a process with threads; these are about such forks.
+    command: List[str] = [sys.executable, "-W", "ignore:This process:DeprecationWarning", *flags, "-c", textwrap.dedent(code), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(sources)}
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
