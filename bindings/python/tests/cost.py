@@ -2,8 +2,8 @@
 
 Each client in turn, in this process and against a server of its own in another: 20 000 calls to warm up, 20 000 timed
 one by one, 50 at a time with a pause of a millisecond and a flush after each 5 000, so that no queue fills, then 50
-threads that track 9 000 events together as fast as they can, three times. ``arrived`` counts what reached the server, so that nobody is measured while
-doing nothing.
+threads that track 9 000 events together as fast as they can, three times. ``arrived`` counts what reached the server,
+so that nobody is measured while doing nothing.
 
 Needs `pip install -r requirements-cost.txt`; clients that are not installed are left out.
 """

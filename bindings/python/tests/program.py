@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import List, Tuple
+from typing import Tuple
 
 SOURCES = Path(__file__).parents[1] / "src"
 Flags = Tuple[str, ...]
@@ -14,7 +14,8 @@ Flags = Tuple[str, ...]
 def python(code: str, *arguments: str, sources: Path = SOURCES, flags: Flags = ()) -> "subprocess.Popen[str]":
     """Starts a program."""
     # From 3.12 on Python warns of every fork of a process with threads; these are about such forks.
-    command: List[str] = [sys.executable, "-W", "ignore:This process:DeprecationWarning", *flags, "-c", textwrap.dedent(code), *arguments]
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", *flags]
+    command += ["-c", textwrap.dedent(code), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(sources)}
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

@@ -102,10 +102,12 @@ class Client:
                 "library_version": VERSION,
             }
             self._core = core
-            self._start()
+            # Before it starts, so that no fork finds it started and unknown.
             _live.add(self)
+            self._start()
         except Exception as error:
             self._is_over = True
+            _live.remove(self)
             _log.failed("this client cannot start, and does nothing", error)
 
     def track(self, event: str, properties: Properties = None, options: Optional[EventOptions] = None) -> None:
@@ -308,8 +310,8 @@ class Client:
             with self._lock:
                 if self._host is None and not self._is_over:
                     try:
-                        self._start()
                         _live.add(self)
+                        self._start()
                     except Exception:
                         # It will not go better the next time.
                         self._is_over = True
