@@ -126,6 +126,20 @@ def test_a_child_knows_context_consent_and_privacy_of_its_parent_and_not_its_per
         assert event.get("userId") is None
 
 
+def test_nothing_is_imported_while_the_network_works(stub: Stub) -> None:
+    # A fork in the middle of an import leaves the child with a lock that nobody lets go.
+    code = """
+        import sys, sillage
+        client = sillage.Client("wk", sys.argv[1])
+        before = set(sys.modules)
+        client.track("Seen", {"half": "\\ud83d"})
+        client.page()
+        assert client.flush() == 0
+        print(sorted(set(sys.modules) - before))
+    """
+    assert run(code, stub.endpoint) == ("[]\n", "")
+
+
 def test_pools_of_processes_deliver(stub: Stub) -> None:
     code = """
         import multiprocessing, sys, sillage

@@ -12,6 +12,10 @@ from urllib.request import getproxies, proxy_bypass
 
 from . import _log
 
+# Python would import this codec at the first connection. A fork in the middle of that leaves the child with a lock that
+# nobody in it will ever let go; so it is imported with us.
+"".encode("idna")
+
 
 class Line:
     """A connection to where a URL points, through the proxy that the environment names for it."""

@@ -25,6 +25,8 @@ DEPTH_MAX = 32
 _MEMBERS_MAX = 100_000
 """Values that are written of one object. An event that large is refused in any case; this bounds the time it takes."""
 
+"".encode("utf-16-le")  # Imported with us; see the codec in _line.py.
+
 _fast = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
