@@ -7,7 +7,9 @@ over HTTP and waits a tenth of a second for that at most; a page never fails bec
 """
 
 import json
+import signal
 import sys
+import threading
 import time
 import uuid
 from http.cookies import SimpleCookie
@@ -80,11 +82,14 @@ def main() -> None:
     # On a real server: folder="/var/lib/shop/events", so that a killed process loses nothing.
     with Client(write_key, collector, app="shop", app_version="1.0", batch_age_ms=200) as client:
         with make_server("127.0.0.1", port, Shop(client, collector, read_token), handler_class=Quiet) as server:
+            # A process that is told to end by SIGTERM alone would not come to the end of this `with`.
+            end = threading.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: end.set())
+            threading.Thread(target=server.serve_forever, daemon=True).start()
             print(f"http://127.0.0.1:{server.server_port}", flush=True)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                pass
+            end.wait()
+            server.shutdown()
 
 
 if __name__ == "__main__":

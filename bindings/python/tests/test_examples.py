@@ -44,7 +44,7 @@ def test_the_server_greets_a_visitor_with_a_full_basket(collect: Callable[..., C
         get("/buy")
         until("the end of the offer", lambda: "Welcome." in get("/"))
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
     total = collector.total()
     assert server.returncode == 0
