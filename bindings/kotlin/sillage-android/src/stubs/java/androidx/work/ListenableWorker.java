@@ -11,6 +11,10 @@ public abstract class ListenableWorker {
         throw new UnsupportedOperationException("a signature alone");
     }
 
+    public final boolean isStopped() {
+        throw new UnsupportedOperationException("a signature alone");
+    }
+
     public abstract static class Result {
         public static Result success() {
             throw new UnsupportedOperationException("a signature alone");

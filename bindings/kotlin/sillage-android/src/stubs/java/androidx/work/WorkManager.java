@@ -8,6 +8,10 @@ public abstract class WorkManager {
         throw new UnsupportedOperationException("a signature alone");
     }
 
+    public static void initialize(Context context, Configuration configuration) {
+        throw new UnsupportedOperationException("a signature alone");
+    }
+
     public Operation enqueueUniqueWork(String uniqueWorkName, ExistingWorkPolicy policy, OneTimeWorkRequest request) {
         throw new UnsupportedOperationException("a signature alone");
     }

@@ -1,8 +1,10 @@
 package io.sillage.android
 
+import android.os.Looper
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import com.sun.net.httpserver.HttpServer
+import org.robolectric.Shadows.shadowOf
 import java.net.InetAddress
 import java.net.InetSocketAddress
 import java.util.concurrent.CopyOnWriteArrayList
@@ -55,11 +57,12 @@ internal class Collector : AutoCloseable {
     }
 }
 
-/** Waits for what another thread brings about. */
+/** Waits for what another thread brings about, and lets the main thread do what it is asked to. */
 internal fun until(what: String, condition: () -> Boolean) {
     val deadline = System.nanoTime() + 20_000_000_000
     while (!condition()) {
         check(System.nanoTime() < deadline) { "never: $what" }
+        shadowOf(Looper.getMainLooper()).idle()
         Thread.sleep(5)
     }
 }

@@ -32,4 +32,19 @@ class FlushWorkTest {
         assertEquals(Verdict.AGAIN, verdict(pending = 1, triesBefore = TRIES_MAX - 2))
         assertEquals(Verdict.DONE, verdict(pending = 1, triesBefore = TRIES_MAX - 1))
     }
+
+    @Test
+    fun `a work flushes once, and then only waits`() {
+        val flushed = mutableListOf<Long>()
+        val left = ArrayDeque(listOf(2L, 1L, 0L))
+        val pending = FlushWorker.deliver({ flushed.add(it); 3 }, left::removeFirst) { false }
+        assertEquals(0, pending)
+        assertEquals(1, flushed.size)
+    }
+
+    @Test
+    fun `a work ends when the system wants it to`() {
+        var asked = 0
+        assertEquals(3, FlushWorker.deliver({ 3 }, { 3 }) { ++asked > 2 })
+    }
 }
