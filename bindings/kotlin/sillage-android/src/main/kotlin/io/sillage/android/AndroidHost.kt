@@ -116,6 +116,7 @@ internal class AndroidHost private constructor(
             network.post(upload)
         }
 
+        @Newer
         private fun isDeviceProtected(context: Context) = Build.VERSION.SDK_INT >= 24 && context.isDeviceProtectedStorage
     }
 }

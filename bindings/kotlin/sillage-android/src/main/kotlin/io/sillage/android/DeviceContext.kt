@@ -42,6 +42,7 @@ internal class DeviceContext(private val context: Context) {
         return mapOf("width" to screen.widthPixels, "height" to screen.heightPixels, "density" to screen.density)
     }
 
+    @Newer
     @Suppress("DEPRECATION")
     private fun build(): String = when {
         info == null -> ""

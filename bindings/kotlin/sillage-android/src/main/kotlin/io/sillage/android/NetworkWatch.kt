@@ -27,6 +27,7 @@ internal class NetworkWatch(
 ) {
     private val system = context.getSystemService(Context.CONNECTIVITY_SERVICE) as? ConnectivityManager
 
+    @Newer
     fun start() {
         val system = system ?: return
         val granted = context.checkPermission(ACCESS_NETWORK_STATE, Process.myPid(), Process.myUid())

@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean
 /** After a phone was started and until it is unlocked for the first time, an app cannot read its files. */
 internal class Unlock(private val context: Context) {
     val isDone: Boolean
-        get() = Build.VERSION.SDK_INT < 24 ||
+        @Newer get() = Build.VERSION.SDK_INT < 24 ||
             (context.getSystemService(Context.USER_SERVICE) as? UserManager)?.isUserUnlocked != false
 
     /** Does [what] once files can be read: now, or later on the main thread. Once. */
