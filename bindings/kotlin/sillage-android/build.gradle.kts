@@ -62,7 +62,7 @@ val checkNativeLibraries by tasks.registering {
         check(missing.isEmpty()) { "`make sdk-targets` makes what is missing: ${missing.joinToString()}" }
         for (library in libraries) {
             val least = loadAlignments(library).min()
-            check(least >= 16_384) { "$library is laid out for pages of $least bytes: link it with -z max-page-size=16384" }
+            check(least >= 16_384) { "$library has pages of $least bytes: link it with -z max-page-size=16384" }
         }
     }
 }
@@ -71,7 +71,8 @@ tasks.named("preBuild") { dependsOn(checkNativeLibraries) }
 
 /** How the segments of a little-endian ELF file that are loaded are aligned, in bytes. */
 fun loadAlignments(file: File): List<Long> {
-    val bytes = RandomAccessFile(file, "r").use { elf -> ByteArray(4096.coerceAtMost(elf.length().toInt())).also(elf::readFully) }
+    val bytes = ByteArray(minOf(4096, file.length().toInt()))
+    RandomAccessFile(file, "r").use { it.readFully(bytes) }
     val elf = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
     val is64 = bytes[4].toInt() == 2
     val table = if (is64) elf.getLong(32).toInt() else elf.getInt(28)

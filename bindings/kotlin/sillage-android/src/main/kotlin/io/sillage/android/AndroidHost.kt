@@ -108,7 +108,8 @@ internal class AndroidHost private constructor(
 
         fun start(context: Context, writeKey: String, settings: AndroidSettings): AndroidHost {
             val app = context.applicationContext ?: context
-            return AndroidHost(app, if (isDeviceProtected(context)) context else app, settings).apply { start(writeKey) }
+            val storage = if (isDeviceProtected(context)) context else app
+            return AndroidHost(app, storage, settings).apply { start(writeKey) }
         }
 
         private fun tagged(network: Network) = Network { upload ->
@@ -117,6 +118,7 @@ internal class AndroidHost private constructor(
         }
 
         @Newer
-        private fun isDeviceProtected(context: Context) = Build.VERSION.SDK_INT >= 24 && context.isDeviceProtectedStorage
+        private fun isDeviceProtected(context: Context) =
+            Build.VERSION.SDK_INT >= 24 && context.isDeviceProtectedStorage
     }
 }

@@ -20,8 +20,10 @@ internal class AppEvents(
         else -> track("Application Updated", before.properties("previous_") + version.properties())
     }
 
-    fun opened(entry: Foreground.Entry) =
-        track("Application Opened", mapOf("from_background" to (entry == Foreground.Entry.RETURN)) + version.properties())
+    fun opened(entry: Foreground.Entry) {
+        val isReturn = entry == Foreground.Entry.RETURN
+        track("Application Opened", mapOf("from_background" to isReturn) + version.properties())
+    }
 
     fun left() = track("Application Backgrounded", emptyMap())
 }

@@ -7,7 +7,7 @@ import android.content.res.Resources
 import android.os.Build
 import android.telephony.TelephonyManager
 
-/** What is known of app and device. Nothing of it asks for a permission, and nothing tells two devices of a kind apart. */
+/** What is known of app and device: nothing that asks for a permission, or tells two devices of a kind apart. */
 internal class DeviceContext(private val context: Context) {
     private val info: PackageInfo? = try {
         context.packageManager.getPackageInfo(context.packageName, 0)

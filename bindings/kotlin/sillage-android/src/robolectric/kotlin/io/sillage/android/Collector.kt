@@ -14,7 +14,7 @@ import java.util.zip.GZIPInputStream
 /** A collector in miniature: it accepts all, or is out of order. */
 internal class Collector : AutoCloseable {
     val events = CopyOnWriteArrayList<JsonObject>()
-    val names get() = events.map { event -> event["event"]?.asString ?: "${event["type"].asString} ${event["name"].asString}" }
+    val names get() = events.map { it["event"]?.asString ?: "${it["type"].asString} ${it["name"].asString}" }
 
     @Volatile
     var isOutOfOrder = false
@@ -37,7 +37,8 @@ internal class Collector : AutoCloseable {
             } else {
                 // One context for all: an event carries what differs from it.
                 val shared = body["context"]?.asJsonObject ?: JsonObject()
-                for (event in batch) events.add(event.apply { add("whole", merged(shared, this["context"]?.asJsonObject)) })
+                for (event in batch) event.add("whole", merged(shared, event["context"]?.asJsonObject))
+                events.addAll(batch)
                 exchange.responseHeaders.add("content-type", "application/json")
                 exchange.sendResponseHeaders(200, said.size.toLong())
                 exchange.responseBody.write(said)

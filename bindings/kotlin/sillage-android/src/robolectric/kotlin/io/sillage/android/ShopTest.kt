@@ -39,8 +39,8 @@ class ShopTest : SystemTest() {
 
     private val Activity.views get() = all(window.decorView)
 
-    private fun all(view: View): List<View> =
-        listOf(view) + if (view is ViewGroup) (0 until view.childCount).flatMap { all(view.getChildAt(it)) } else emptyList()
+    private fun all(view: View): List<View> = listOf(view) +
+        if (view is ViewGroup) (0 until view.childCount).flatMap { all(view.getChildAt(it)) } else emptyList()
 
     private fun Activity.click(said: String) = views.first { it is TextView && it.text.startsWith(said) }.performClick()
 

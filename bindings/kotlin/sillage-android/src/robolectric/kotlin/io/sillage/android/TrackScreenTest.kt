@@ -36,7 +36,8 @@ class TrackScreenTest : SystemTest() {
         override fun onClear() = Unit
     }
 
-    private fun compose(content: @Composable () -> Unit) = Composition(Nowhere(), recomposer).apply { setContent(content) }
+    private fun compose(content: @Composable () -> Unit) =
+        Composition(Nowhere(), recomposer).apply { setContent(content) }
 
     private fun frame() {
         Snapshot.sendApplyNotifications()
