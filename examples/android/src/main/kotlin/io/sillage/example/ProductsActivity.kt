@@ -33,7 +33,9 @@ class ProductsActivity : Activity() {
     override fun onStart() {
         super.onStart()
         shown = MainScope().apply {
-            launch { Sillage.current?.segments?.collect { segments.text = "Segments: ${it.joinToString().ifEmpty { "none" }}" } }
+            launch {
+                Sillage.current?.segments?.collect { segments.text = "Segments: ${it.joinToString().ifEmpty { "none" }}" }
+            }
         }
     }
 

@@ -30,7 +30,8 @@ class WorkTest : SystemTest() {
         shadowOf(system).setNetworkCapabilities(system.activeNetwork, can)
         // It is one for a process, and each test is one.
         val kept = Class.forName("androidx.work.impl.WorkManagerImpl")
-        for (name in listOf("sDelegatedInstance", "sDefaultInstance")) ReflectionHelpers.setStaticField(kept, name, null)
+        ReflectionHelpers.setStaticField(kept, "sDelegatedInstance", null)
+        ReflectionHelpers.setStaticField(kept, "sDefaultInstance", null)
         WorkManager.initialize(app, Configuration.Builder().build())
     }
 

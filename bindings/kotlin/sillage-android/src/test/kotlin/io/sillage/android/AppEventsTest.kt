@@ -26,7 +26,8 @@ class AppEventsTest {
     @Test
     fun `another version than before is an update`() {
         events.runs(AppVersion("2.3.0", "230"))
-        val properties = mapOf("previous_version" to "2.3.0", "previous_build" to "230", "version" to "2.4.0", "build" to "240")
+        val before = mapOf("previous_version" to "2.3.0", "previous_build" to "230")
+        val properties = before + mapOf("version" to "2.4.0", "build" to "240")
         assertEquals(listOf("Application Updated" to properties), tracked)
     }
 
@@ -41,7 +42,8 @@ class AppEventsTest {
         events.opened(Foreground.Entry.LAUNCH)
         events.opened(Foreground.Entry.RETURN)
         events.left()
-        assertEquals(listOf("Application Opened", "Application Opened", "Application Backgrounded"), tracked.map { it.first })
+        val names = listOf("Application Opened", "Application Opened", "Application Backgrounded")
+        assertEquals(names, tracked.map { it.first })
         assertEquals(listOf(false, true, null), tracked.map { it.second["from_background"] })
     }
 

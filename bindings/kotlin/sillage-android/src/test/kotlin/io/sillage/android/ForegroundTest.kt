@@ -6,7 +6,8 @@ import org.junit.jupiter.api.Test
 
 class ForegroundTest {
     private val heard = mutableListOf<String>()
-    private val foreground = Foreground({ heard.add(if (it == Entry.LAUNCH) "launched" else "returned") }, { heard.add("left") })
+    private val foreground =
+        Foreground({ heard.add(if (it == Entry.LAUNCH) "launched" else "returned") }, { heard.add("left") })
     private val list = Any()
     private val cart = Any()
 

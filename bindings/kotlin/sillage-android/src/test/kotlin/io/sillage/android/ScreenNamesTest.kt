@@ -28,7 +28,8 @@ class ScreenNamesTest {
     }
 
     @Test
-    fun `the manifest's label goes before the class`() = assertEquals(Screen("Your cart"), named(CartActivity(), "Your cart"))
+    fun `the manifest's label goes before the class`() =
+        assertEquals(Screen("Your cart"), named(CartActivity(), "Your cart"))
 
     @Test
     fun `the annotation goes before the label`() = assertEquals(Screen("Product List"), named(ListActivity(), "Shop"))
