@@ -50,6 +50,13 @@ class AppTest : SystemTest() {
     }
 
     @Test
+    fun `an app that is left sends what waits, without being asked`() {
+        start { flushInBackground = false; batchAgeMs = 600_000 }
+        Robolectric.buildActivity(Activity::class.java).setup().pause().stop()
+        until("it is delivered") { collector.names.lastOrNull() == "Application Backgrounded" }
+    }
+
+    @Test
     fun `what is called before the start comes in its order`() {
         val sillage = start()
         for (number in 1..100) sillage.track("Tried $number")
