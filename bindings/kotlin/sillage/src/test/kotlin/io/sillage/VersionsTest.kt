@@ -17,7 +17,7 @@ class VersionsTest {
     @Test
     fun `Gradle and Maven build with the same versions`() {
         val pom = File(project, "pom.xml")
-        for (name in listOf("jvm", "kotlin", "coroutines", "jna", "junit", "gson"))
+        for (name in listOf("jvm", "kotlin", "coroutines", "jna", "junit", "gson", "work", "compose"))
             assertEquals(catalog[name], first("<$name.version>(.*)</", pom), name)
     }
 
@@ -25,7 +25,7 @@ class VersionsTest {
     fun `the library has one version wherever it is written`() {
         assertEquals(first("\nversion = \"(.*)\"", File(repository, "Cargo.toml")), VERSION)
         assertEquals(VERSION, catalog["sillage"])
-        for (pom in listOf(File(project, "pom.xml"), File(module, "pom.xml")))
-            assertEquals(VERSION, first("<version>(.*)</", pom))
+        val poms = listOf("pom.xml", "sillage/pom.xml", "sillage-android/pom.xml", "sillage-android/src/stubs/pom.xml")
+        for (pom in poms) assertEquals(VERSION, first("<version>(.*)</", File(project, pom)), pom)
     }
 }

@@ -1,0 +1,7 @@
+package androidx.work;
+
+/** Signatures alone. */
+public enum BackoffPolicy {
+    EXPONENTIAL,
+    LINEAR
+}

@@ -1,0 +1,9 @@
+package androidx.work;
+
+/** Signatures alone. */
+public enum ExistingWorkPolicy {
+    REPLACE,
+    KEEP,
+    APPEND,
+    APPEND_OR_REPLACE
+}

@@ -1,0 +1,5 @@
+package androidx.work;
+
+/** Signatures alone. */
+public interface Operation {
+}

@@ -1,0 +1,5 @@
+package androidx.work;
+
+/** Signatures alone. */
+public final class WorkerParameters {
+}
