@@ -56,7 +56,8 @@ bindings: ## what Kotlin, Swift and Python need of the native library, generated
 	bindings/generate
 
 test-kotlin: bindings
-	$(tested) mvn -B -ntp -q -f bindings/kotlin/pom.xml verify
+	$(tested) mvn -B -ntp -f bindings/kotlin/pom.xml -Dmaven.test.redirectTestOutputToFile=true \
+	    verify $$(.ci/androidx)
 
 test-python: bindings $(python)/installed
 	$(tested) $(python)/bin/python -m pytest -q bindings/python/tests

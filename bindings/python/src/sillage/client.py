@@ -167,7 +167,7 @@ class Client:
         self._say(call)
 
     def context(self, context: Mapping[str, Any]) -> None:
-        """Replaces what all events share, but for ``library``, ``os`` and ``app``."""
+        """What all events say besides ``library``, ``os`` and ``app``; replaces that of an earlier call."""
 
         def call() -> bytes:
             self._told["context"] = _calls.context({**context, **self._own_context})

@@ -117,9 +117,11 @@ public final class Sillage: @unchecked Sendable {
         engine.tell(.privacy(gpc: gpc, dnt: dnt))
     }
 
-    /// Replaces the context that all events share, but for `library`, `os` and `app`.
+    /// What all events say besides: its members are laid over what is known here (`locale`, `timezone`), but for
+    /// `library`, `os` and `app`, and replace those of an earlier call.
     public func context(_ context: [String: Any?]) {
-        let told = context.merging(shared) { _, kept in kept }
+        let laid = ThisApp.place().merging(context) { _, said in said }
+        let told = laid.merging(shared) { _, kept in kept }
         engine.tell(.context(context: JSON.text(told)))
     }
 

@@ -26,7 +26,7 @@ enum ThisApp {
     static let system = "linux"
     #endif
 
-    /// The members of the context that the app's own leaves as they are.
+    /// The members of the context that no app replaces.
     static func context(app: String?, version: String?) -> [String: Any?] {
         let number = ProcessInfo.processInfo.operatingSystemVersion
         let systemVersion = "\(number.majorVersion).\(number.minorVersion).\(number.patchVersion)"
@@ -42,7 +42,7 @@ enum ThisApp {
         return context
     }
 
-    /// What the context says besides, until the app replaces it.
+    /// What the context says besides, unless the app says otherwise.
     static func place() -> [String: Any?] {
         let locale = Locale.current.identifier.replacingOccurrences(of: "_", with: "-")
         return ["locale": locale, "timezone": TimeZone.current.identifier]

@@ -44,7 +44,7 @@ internal class Engine private constructor(private val settings: Settings) {
     fun context(said: Map<String, Any?>) = call { Call.Context(it.json(context.with(said))) }
 
     fun platform(changed: Map<String, Any?>) = guarded(Unit) {
-        context.platform(changed)?.let { whole -> give(Call.Context(Words.json(whole))) }
+        give(Call.Context(Words.json(context.platform(changed))))
     }
 
     fun waitDurable(): Boolean = guarded(false) { startedWithin(DURABLE_MS)?.waitDurable() }
@@ -87,7 +87,7 @@ internal class Engine private constructor(private val settings: Settings) {
     private fun start(writeKey: String) {
         try {
             val client = QuickClient.of(Client.start(settings.crossing(writeKey)))
-            client.call(Call.Context(Words.json(context.byDefault())))
+            client.call(Call.Context(Words.json(context.whole())))
             changes.value = client.segments()
             host = Host(client, settings, changes).also { it.start() }
             settings.first?.invoke(client::track)

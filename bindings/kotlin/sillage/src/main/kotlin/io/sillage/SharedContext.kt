@@ -9,7 +9,7 @@ import java.util.TimeZone
 internal class SharedContext(settings: Settings) {
     private val os = mapOf("name" to System.getProperty("os.name"), "version" to System.getProperty("os.version"))
     private var platform = settings.platform
-    private var isReplaced = false
+    private var said = emptyMap<String, Any?>()
     private val kept: Map<String, Any?> = buildMap {
         put("library", mapOf("name" to settings.library, "version" to settings.libraryVersion))
         put("os", platform["os"] ?: os)
@@ -18,25 +18,25 @@ internal class SharedContext(settings: Settings) {
         if (named.isNotEmpty()) put("app", named)
     }
 
-    /** The whole of it, until the app or the platform says more. */
+    /** The whole of it: what is known here, under what the app has said, under what is always kept. */
     @Synchronized
-    fun byDefault(): Map<String, Any?> {
+    fun whole(): Map<String, Any?> {
         val here = mapOf("locale" to Locale.getDefault().toLanguageTag(), "timezone" to TimeZone.getDefault().id)
-        return kept + here + platform + kept
+        return kept + here + platform + said + kept
     }
 
-    /** The whole of it: what the app has [said], under what is always kept. */
+    /** The whole of it, now that the app has [said] this instead of what it said before. */
     @Synchronized
     fun with(said: Map<String, Any?>): Map<String, Any?> {
-        isReplaced = true
-        return kept + said + kept
+        this.said = said.toMap()
+        return whole()
     }
 
-    /** The whole of it after something [changed] on the platform; null if the app has replaced what that was. */
+    /** The whole of it after something [changed] on the platform. */
     @Synchronized
-    fun platform(changed: Map<String, Any?>): Map<String, Any?>? {
+    fun platform(changed: Map<String, Any?>): Map<String, Any?> {
         platform = platform + changed
-        return if (isReplaced) null else byDefault()
+        return whole()
     }
 
     private fun named(vararg members: Pair<String, String?>) = members.filter { it.second != null }.toMap()

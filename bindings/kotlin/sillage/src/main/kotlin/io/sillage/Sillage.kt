@@ -62,7 +62,10 @@ class Sillage internal constructor(private val engine: Engine) : AutoCloseable {
     @JvmOverloads
     fun privacy(gpc: Boolean = false, dnt: Boolean = false) = engine.call { Call.Privacy(gpc, dnt) }
 
-    /** Replaces the context that all events share, but for `library`, `os` and `app`. */
+    /**
+     * What all events say besides: its members are laid over what is known here (`locale`, `device`, …), but for
+     * `library`, `os` and `app`, and replace those of an earlier call.
+     */
     fun context(context: Map<String, Any?>) = engine.context(context)
 
     /** Sends everything and waits for the answers, at most [timeoutMs]. Gives how many events are still pending. */

@@ -79,7 +79,7 @@ class DeliveryTest {
             client(stub.endpoint) { app = "shop"; appVersion = "2.4.0" }.use { sillage ->
                 sillage.track("First")
                 sillage.flush()
-                sillage.context(mapOf("campaign" to mapOf("name" to "spring"), "library" to "mine", "app" to 7))
+                sillage.context(mapOf("campaign" to mapOf("name" to "spring"), "library" to "mine", "app" to 7, "timezone" to "Mars"))
                 sillage.track("Second", options = EventOptions(context = mapOf("page" to mapOf("path" to "/a"))))
                 sillage.flush()
             }
@@ -92,6 +92,8 @@ class DeliveryTest {
             }
             assertEquals(Locale.getDefault().toLanguageTag(), first["locale"].asString)
             assertEquals(TimeZone.getDefault().id, first["timezone"].asString)
+            assertEquals(first["locale"], second["locale"], "what is known here stays")
+            assertEquals("Mars", second["timezone"].asString, "the app knows better")
             assertEquals("spring", second["campaign", "name"]!!.asString)
             assertEquals("/a", stub.events[1]["context", "page", "path"]!!.asString)
         }

@@ -50,9 +50,3 @@ internal class DeviceContext(private val context: Context) {
         else -> info.versionCode.toString()
     }
 }
-
-/**
- * What [io.sillage.Sillage.context] replaces on a device, for apps that want to add to it:
- * `sillage.context(deviceContext(this) + mapOf("campaign" to …))`.
- */
-fun deviceContext(context: Context): Map<String, Any?> = DeviceContext(context).all()
