@@ -34,7 +34,9 @@ class ProductsActivity : Activity() {
         super.onStart()
         shown = MainScope().apply {
             launch {
-                Sillage.current?.segments?.collect { segments.text = "Segments: ${it.joinToString().ifEmpty { "none" }}" }
+                Sillage.current?.segments?.collect { now ->
+                    segments.text = "Segments: ${now.joinToString().ifEmpty { "none" }}"
+                }
             }
         }
     }
