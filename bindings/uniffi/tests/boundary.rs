@@ -98,6 +98,7 @@ fn what_was_lost_is_uploaded_again_with_the_same_ids() {
     assert_eq!(first["batch"][0]["messageId"], second["batch"][0]["messageId"]);
     client.upload_done(id, accepted(&second, &[]));
     assert_eq!(client.shutdown(LONG_MS), 0);
+    assert_eq!(client.ledger().acknowledged, 1, "it can be read after the end");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The face that an app sees.
 use crate::limits::{DROP_TIMEOUT, DURABLE_TIMEOUT};
-use crate::shared::{Command, Lock, Shared};
-use sdk_core::{Choice, Input, Ledger, Lifecycle, Notice, Object, Options, Value};
+use crate::shared::{Command, Known, Lock, Shared};
+use sdk_core::{Choice, Input, Ledger, Lifecycle, Notice, Object, Options, Tracker, Value};
 use std::error::Error;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -204,27 +204,26 @@ impl Client {
     /// The public segments of this device as last told, sorted.
     #[must_use]
     pub fn segments(&self) -> Vec<String> {
-        self.0.shared.guard.with(|tracker, _| tracker.segments().to_vec()).unwrap_or_default()
+        self.0.shared.ask(|tracker| tracker.segments().to_vec(), |last| last.segments.clone())
     }
 
     /// The device's own id; empty until storage has been read.
     #[must_use]
     pub fn anonymous_id(&self) -> String {
-        let id = self.0.shared.guard.with(|tracker, _| tracker.anonymous_id().to_owned());
-        id.unwrap_or_default()
+        let last = |last: &Known| last.anonymous_id.clone();
+        self.0.shared.ask(|tracker| tracker.anonymous_id().to_owned(), last)
     }
 
     /// Who uses this device, as last identified; empty if nobody is known.
     #[must_use]
     pub fn user_id(&self) -> String {
-        let id = self.0.shared.guard.with(|tracker, _| tracker.user_id().to_owned());
-        id.unwrap_or_default()
+        self.0.shared.ask(|tracker| tracker.user_id().to_owned(), |last| last.user_id.clone())
     }
 
-    /// What became of every event of this installation.
+    /// What became of every event of this installation; after the end, as it was then.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.0.shared.guard.with(|tracker, _| tracker.ledger()).unwrap_or_default()
+        self.0.shared.ask(Tracker::ledger, |last| last.ledger.clone())
     }
 
     /// Waits until everything that was tracked before is durable. False: the disk takes too long, or

@@ -7,7 +7,7 @@ use crate::guard::Guard;
 use crate::keeping::Keeping;
 use crate::lanes::Lane;
 use crate::limits::{ADOPTION_INTERVAL, SYNC_DELAY, WRITE_DELAY};
-use crate::shared::{Command, Shared};
+use crate::shared::{Command, Known, Shared};
 use crate::spool::Op;
 use sdk_core::{Action, Choice, Config, Input, Lifecycle, Notice, SendId, Tracker};
 use std::path::PathBuf;
@@ -282,6 +282,11 @@ impl Driver {
             let turn = station.poll();
             let written = station.keeping.write(&turn.unit, &station.guard);
             let synced = station.keeping.sync();
+            if station.number == 0
+                && let Some(known) = station.guard.with(|tracker, _| Known::of(tracker))
+            {
+                *self.shared.last_known.lock() = known;
+            }
             station.guard.close();
             if let Err(error) = written.and(synced) {
                 self.shared.signal(&Signal::StorageFailed(told(&error)));

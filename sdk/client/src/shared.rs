@@ -2,7 +2,7 @@
 use crate::client::{Delivered, Done, Signal};
 use crate::guard::Guard;
 use crate::limits::{DURABLE_TIMEOUT, SIGNALS_MISSED_MAX};
-use sdk_core::Notice;
+use sdk_core::{Ledger, Notice, Tracker};
 use std::borrow::Borrow as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -45,6 +45,26 @@ struct Written {
     durable: u64,
 }
 
+/// What an app may ask of a tracker.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) ledger: Ledger,
+    pub(crate) anonymous_id: String,
+    pub(crate) user_id: String,
+    pub(crate) segments: Vec<String>,
+}
+
+impl Known {
+    pub(crate) fn of(tracker: &Tracker) -> Self {
+        Self {
+            ledger: tracker.ledger(),
+            anonymous_id: tracker.anonymous_id().to_owned(),
+            user_id: tracker.user_id().to_owned(),
+            segments: tracker.segments().to_vec(),
+        }
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) guard: Arc<Guard>,
     /// Calls whose events are with the tracker.
@@ -56,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) waiting_for_disk: AtomicUsize,
     /// Whether the app knows that tracking has ended.
     pub(crate) gone: AtomicBool,
+    /// What was known at the end, for whoever asks later.
+    pub(crate) last_known: Lock<Known>,
     /// Who is told after the last write.
     pub(crate) last_words: Lock<Vec<(Done, Delivered)>>,
     written: Lock<Written>,
@@ -73,12 +95,23 @@ impl Shared {
             bell: Notify::new(),
             waiting_for_disk: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
+            last_known: Lock::default(),
             last_words: Lock::default(),
             written: Lock::default(),
             wrote: Condvar::new(),
             on_segments: Lock::new(Ears { listeners: Vec::new(), missed: Vec::new() }),
             on_signal: Lock::new(Ears { listeners: Vec::new(), missed: Vec::new() }),
         }
+    }
+
+    /// What the tracker says now, or said last.
+    pub(crate) fn ask<R>(
+        &self,
+        now: impl FnOnce(&Tracker) -> R,
+        last: impl FnOnce(&Known) -> R,
+    ) -> R {
+        let said = self.guard.with(|tracker, _| now(tracker));
+        said.unwrap_or_else(|| last(&self.last_known.lock()))
     }
 
     /// A call is with the tracker; wakes the driver if it is not awake. Gives the call's number.

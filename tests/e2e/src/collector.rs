@@ -2,6 +2,7 @@ use crate::{Http, Resp, until};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The collector's binary: `SILLAGE_BIN`, else the one built beside this test.
 ///
@@ -102,7 +103,8 @@ impl Collector {
         self.child = Some(child);
         let address = self.http;
         until("the collector to be ready", || {
-            (Http::try_connect(address)?.get("/readyz", "").status == 200).then_some(())
+            let answer = Http::try_connect(address)?.try_get("/readyz")?;
+            (answer.status == 200).then_some(())
         });
     }
 
@@ -184,7 +186,18 @@ impl Drop for Collector {
     }
 }
 
+/// A port that nobody else is given: one of those that systems do not use for outgoing connections, which might take
+/// it while a collector is down, and in each process of tests another.
 pub(crate) fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
-    listener.local_addr().expect("a bound socket has an address")
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const PORTS: u16 = 20_000;
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let place = (std::process::id().wrapping_mul(97) + step) % u32::from(PORTS);
+        let port = FIRST + u16::try_from(place).expect("below the number of ports");
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("a bound socket has an address");
+        }
+    }
 }

@@ -23,6 +23,20 @@ const listen = async (handler) => {
 
 const port = (server) => server.address().port;
 
+/** A port of those that systems do not use for outgoing connections, which might take it while a collector is down. */
+const freePort = async () => {
+  for (;;) {
+    const chosen = 12_000 + Math.floor(Math.random() * 20_000);
+    const server = http.createServer().listen(chosen, "127.0.0.1");
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return chosen;
+  }
+};
+
 const body = async (message) => {
   const parts = [];
   for await (const part of message) parts.push(part);
@@ -64,13 +78,9 @@ class Collector {
   }
 
   async start() {
-    // A port that was free a moment ago; a restart needs the same one.
-    if (!this.port) {
-      const [http, resp] = [await listen(() => {}), await listen(() => {})];
-      [this.port, this.resp] = [port(http), port(resp)];
-      http.close();
-      resp.close();
-    }
+    // A restart needs the same ones.
+    this.port ??= await freePort();
+    this.resp ??= await freePort();
     writeFileSync(
       join(this.folder, "sillage.toml"),
       `

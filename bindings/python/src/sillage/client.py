@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from html import escape
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Literal, Mapping, Optional, Sequence, Union
 
@@ -333,12 +332,8 @@ class Client:
         host = self._host
         if host is None:
             return
-        deadline = time.monotonic() + timeout_ms / 1_000
-        # The ledger cannot be read once it has ended, so nearly all of the waiting is done before.
-        host.native.flush(self._patience(host, timeout_ms))
-        left_ms = max(0, int((deadline - time.monotonic()) * 1_000))
+        self._left = host.native.shutdown(self._patience(host, timeout_ms))
         self._last = Ledger(**vars(host.native.ledger()))
-        self._left = host.native.shutdown(self._patience(host, left_ms))
         host.join(1.0)
 
     @staticmethod

@@ -99,14 +99,11 @@ final class Engine: @unchecked Sendable {
         return client.map { Boundary.ledger($0.ledger()) } ?? last
     }
 
-    /// The ledger cannot be read once the client has ended, so nearly all of the waiting is done before.
     private func end(_ client: Client, _ timeoutMs: UInt64) -> UInt64 {
-        let start = DispatchTime.now().uptimeNanoseconds
-        _ = client.flush(timeoutMs: timeoutMs)
+        let left = client.shutdown(timeoutMs: timeoutMs)
         let ledger = Boundary.ledger(client.ledger())
         locked { last = ledger }
-        let goneMs = (DispatchTime.now().uptimeNanoseconds - start) / 1_000_000
-        return client.shutdown(timeoutMs: timeoutMs > goneMs ? timeoutMs - goneMs : 0)
+        return left
     }
 
     /// Events that wait for the client.
