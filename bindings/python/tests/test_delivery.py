@@ -330,11 +330,12 @@ def test_a_network_of_the_apps_own_is_used(start: Start) -> None:
 def test_the_end_is_final_and_calls_after_it_are_nothing(stub: Stub) -> None:
     with sillage.Client("wk_test", stub.endpoint) as client:
         client.track("Seen")
+        device = client.anonymous_id
     assert [event["event"] for event in stub.events] == ["Seen"]
     client.track("Late")
     client.identify("u")
     assert (client.flush(), client.shutdown(), client.wait_durable()) == (0, 0, False)
-    assert (client.segments, client.user_id, client.anonymous_id) == ([], "", "")
+    assert (client.segments, client.user_id, client.anonymous_id) == ([], "", device), "as they were"
     assert client.ledger == Ledger(created=1, acknowledged=1)
     assert "ended" in repr(client)
 

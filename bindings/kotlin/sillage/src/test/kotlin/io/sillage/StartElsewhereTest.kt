@@ -88,7 +88,7 @@ class StartElsewhereTest {
             sillage.track("After")
             started.take().run()
             sillage.track("Later")
-            assertEquals(0, sillage.flush(1_000))
+            assertEquals(1L - stub.events.size, sillage.flush(1_000), "what was tracked before, unless it has arrived")
             assertFalse(stub.events.any { it["event"].asString != "Before" })
         }
     }
