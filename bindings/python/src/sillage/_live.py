@@ -15,10 +15,10 @@ EXIT_TIMEOUT_MS = 5_000
 class Mortal(Protocol):
     """A client, as seen from here."""
 
-    def born(self) -> None:
+    def _born(self) -> None:
         """This process is a child, and what the client had is the parent's."""
 
-    def hurry(self) -> None:
+    def _hurry(self) -> None:
         """The end is near: send what waits."""
 
     def shutdown(self, timeout_ms: int) -> int:
@@ -44,7 +44,7 @@ def end() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT_MS / 1_000
     clients = list(_clients.values())
     for client in clients:
-        client.hurry()
+        client._hurry()
     for client in clients:
         client.shutdown(max(0, int((deadline - time.monotonic()) * 1_000)))
 
@@ -52,7 +52,7 @@ def end() -> None:
 def _born() -> None:
     for client in list(_clients.values()):
         try:
-            client.born()
+            client._born()
         except Exception as error:
             _log.failed("a client did not outlive a fork", error)
 

@@ -271,8 +271,8 @@ class Client:
         state = " (ended)" if self._is_over else ""
         return f"<b>{escape(NAME)}{state}</b>{self.ledger._repr_html_()}"
 
-    def born(self) -> None:
-        """This process is a forked child: what the client had stays the parent's. Not for apps."""
+    def _born(self) -> None:
+        """This process is a forked child: what the client had stays the parent's."""
         # Whoever held the lock is not here.
         self._lock = threading.RLock()
         host, self._host = self._host, None
@@ -283,8 +283,8 @@ class Client:
         if not self._is_over:
             self._give = self._give_first
 
-    def hurry(self) -> None:
-        """Sends what waits, without waiting for it. Not for apps."""
+    def _hurry(self) -> None:
+        """Sends what waits, without waiting for it."""
         if self._host is not None:
             self._say(lambda: _calls.FLUSH)
 
