@@ -173,6 +173,8 @@ test("a network that comes back is used", async () => {
 
 test("a collector that is down, then overloaded, then killed gets every event once", async () => {
   const page = await world.open();
+  // The core has to be there: it comes from the same place.
+  await page.evaluate(() => sillage.flush());
   world.fate = () => "down";
   await track(page, 0, 20);
   await until("two tries", () => world.requests.length > 1);
