@@ -24,10 +24,10 @@ const track = (page, from, to) =>
 
 /** Every number from 0 to `count` arrived, once in effect, and both ledgers say so. */
 const arrived = async (count, { installs = 1 } = {}) => {
-  await until(
-    `${count} events`,
-    () => world.events().filter(({ event }) => event === "Product Viewed").length >= count,
-  );
+  const came = () => world.events().filter(({ event }) => event === "Product Viewed");
+  await until(`${count} events`, () => came().length >= count).catch(async (error) => {
+    throw new Error(`${error.message}, but ${came().length}: ${await world.state()}`);
+  });
   const numbers = world
     .events()
     .filter(({ event }) => event === "Product Viewed")

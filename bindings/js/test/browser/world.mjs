@@ -231,6 +231,20 @@ export class World {
     return [...seen.values()];
   }
 
+  /** Where everything stands, for whoever looks at a failure. */
+  async state() {
+    const requests = this.requests.map(({ fate, status = "open", body }) => [fate, status, body.batch.length]);
+    const pages = this.context.pages().map((page) =>
+      page.evaluate(async () => [
+        location.href,
+        await sillage.ledger(),
+        await navigator.locks.query(),
+        Object.entries(localStorage).map(([name, { length }]) => [name, length]),
+      ]),
+    );
+    return JSON.stringify([requests, await Promise.allSettled(pages)]);
+  }
+
   /** The collector's ledger of the visitor's installation. */
   async ledger(since = {}) {
     const { total } = await this.collector.get("/v1/ledger");
