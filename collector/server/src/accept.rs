@@ -42,12 +42,13 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Serves connections until `stop` resolves, then waits at most `drain` for those that are open.
+/// Serves connections until `stop` resolves. What is open then goes on for the time that it resolves to, is
+/// told to end after it, and has `drain` for that.
 pub(crate) async fn serve<F, R>(
     listener: TcpListener,
     connections_max: usize,
     answer: F,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = Duration>,
     drain: Duration,
 ) where
     F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
@@ -57,7 +58,7 @@ pub(crate) async fn serve<F, R>(
     let builder = Arc::new(builder());
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
-    loop {
+    let grace = loop {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -69,7 +70,7 @@ pub(crate) async fn serve<F, R>(
                     continue;
                 }
             },
-            () = &mut stop => break,
+            grace = &mut stop => break grace,
         };
         let (builder, answer) = (Arc::clone(&builder), answer.clone());
         let watcher = graceful.watcher();
@@ -87,8 +88,11 @@ pub(crate) async fn serve<F, R>(
             }
             drop(slot);
         });
-    }
+    };
     drop(listener);
+    let everyone = u32::try_from(connections_max).unwrap_or(u32::MAX);
+    // All slots are free once nobody is connected.
+    drop(tokio::time::timeout(grace, slots.acquire_many(everyone)).await);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not finish in time and were closed");
     }

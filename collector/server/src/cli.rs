@@ -57,6 +57,10 @@ pub(crate) struct Serve {
     /// A Redis to write to, instead of the file's.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// Take the place of the collector that runs on the same data folder, with its listening sockets: nobody is
+    /// refused in between. If none runs, this starts as usual.
+    #[arg(long)]
+    pub(crate) takeover: bool,
 }
 
 #[derive(Debug, Args)]

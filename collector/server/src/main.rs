@@ -8,6 +8,7 @@ mod definitions;
 mod demo;
 mod diagnose;
 mod durable;
+mod handover;
 mod history;
 mod http_client;
 mod import;

@@ -69,6 +69,14 @@ pub(crate) fn compile(config: &ProjectConfig) -> anyhow::Result<Arc<Plan>> {
     }
 }
 
+/// Looks for what would keep a project from being opened, as far as that can be seen while another process
+/// has it open.
+pub(crate) fn check(config: &Config, project: &ProjectConfig) -> anyhow::Result<()> {
+    let saved = Saved::load(&Folders::of(&config.server.data_dir, &project.name).segments)?;
+    let segments = saved.over(&project.segments);
+    compile(&ProjectConfig { segments, ..project.clone() }).map(drop)
+}
+
 /// Opens the log of a project alone, for commands that read it.
 pub(crate) fn open_log(
     config: &Config,

@@ -4,13 +4,14 @@ use crate::accept;
 use crate::config::Config;
 use crate::definitions::Door;
 use crate::demo::Site;
+use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
 use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use sillage_engine::RuleSet;
@@ -26,8 +27,11 @@ use sillage_store::RedisWriter;
 use sillage_tag::Tag;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,6 +41,11 @@ const RELEASE_EVERY: Duration = Duration::from_secs(10);
 /// How often it is written what came of senders that tell nothing about themselves: what a kill may
 /// take of their counts.
 const COUNTS_EVERY: Duration = Duration::from_millis(500);
+
+/// How long open connections go on after the listening sockets were handed over. Every answer then asks for
+/// its connection to be closed, so that who is in the middle of something ends by itself; only who says
+/// nothing in this time is closed, as after any silence.
+const PARTING_GRACE: Duration = Duration::from_secs(1);
 
 /// A running collector.
 pub(crate) struct Running {
@@ -48,7 +57,13 @@ pub(crate) struct Running {
     ingest: Arc<Ingest<FileLog>>,
     writers: Vec<RedisWriter>,
     stop: watch::Sender<bool>,
+    /// When HTTP stops, and how long open connections go on.
+    stop_http: watch::Sender<Option<Duration>>,
+    is_parting: Arc<AtomicBool>,
+    http_face: JoinHandle<()>,
     faces: Vec<JoinHandle<()>>,
+    /// None if the data folder cannot hold a socket file.
+    offer: Option<Offer>,
 }
 
 /// What answers a request.
@@ -58,12 +73,17 @@ struct Faces {
     ops: Ops,
     tag: Tag,
     site: Option<Site>,
+    is_parting: Arc<AtomicBool>,
 }
 
 impl Faces {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let is_head = *request.method() == Method::HEAD;
-        let answer = self.whole_answer(request, peer).await;
+        let (is_head, version) = (*request.method() == Method::HEAD, request.version());
+        let mut answer = self.whole_answer(request, peer).await;
+        // HTTP/2 has a frame of its own for this, and forbids the header.
+        if version <= Version::HTTP_11 && self.is_parting.load(Ordering::Relaxed) {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if is_head { accept::head_of(answer) } else { answer }
     }
 
@@ -97,16 +117,17 @@ impl Faces {
 }
 
 impl Running {
-    /// Opens every project and starts to listen. Must be called within a tokio runtime. A site is served
-    /// beside the collector's own paths.
+    /// Opens every project and starts to listen, on `sockets` that fit the configuration and else on new ones.
+    /// Must be called within a tokio runtime. A site is served beside the collector's own paths.
     pub(crate) async fn start(
         config: Config,
         clock: Clock,
         site: Option<Site>,
+        mut sockets: Sockets,
     ) -> anyhow::Result<Self> {
-        let listener = accept::bind(config.server.listen)
-            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let listener = listen(config.server.listen, &mut sockets)?;
         let http = listener.local_addr()?;
+        let mut offered = vec![(http, listener.as_fd().try_clone_to_owned()?)];
         let mut projects = Vec::new();
         for project in &config.projects {
             projects.push(Project::open(&config, project, &clock)?);
@@ -118,25 +139,29 @@ impl Running {
             ..IngestConfig::default()
         };
         let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
-        let mut writers = Vec::new();
-        if !config.redis.url.is_empty() {
-            for project in &projects {
-                let (shown, progress) = (Arc::clone(&project.shown), project.progress());
-                let ready = move || progress.recovered();
-                let writer = RedisWriter::spawn(&config.redis.url, shown, ready);
-                writers.push(writer.context("redis.url")?);
-            }
-        }
+        let writers = start_writers(&config, &projects)?;
         let (stop, stopped) = watch::channel(false);
-        let (resp, mut faces) = (start_resp(&config, &projects, &stopped).await?, Vec::new());
+        let mut faces = Vec::new();
+        let resp = match config.redis.listen.as_str() {
+            "" => None,
+            address => {
+                let listener = listen(address.parse().context("redis.listen")?, &mut sockets)?;
+                let address = listener.local_addr()?;
+                offered.push((address, listener.as_fd().try_clone_to_owned()?));
+                faces.push(start_resp(listener, &config, &projects, &stopped));
+                Some(address)
+            }
+        };
+        let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
             ingest: Arc::clone(&ingest),
             lookup: Lookup::new(projects.iter().map(lookup).collect()),
             ops: Ops::new(&projects, &ingest),
             tag: Tag::embedded(),
             site,
+            is_parting: Arc::clone(&is_parting),
         });
-        let mut stopping = stopped.clone();
+        let (stop_http, mut stopping) = watch::channel(None);
         let serving = accept::serve(
             listener,
             config.server.connections_max,
@@ -144,37 +169,73 @@ impl Running {
                 let answering = Arc::clone(&answering);
                 async move { answering.answer(request, peer).await }
             },
+            // The sender lives in `Running`; if it is gone, so is the collector.
             async move {
-                // The sender lives in `Running`; if it is gone, so is the collector.
-                drop(stopping.wait_for(|&stop| stop).await);
+                stopping.wait_for(Option::is_some).await.map_or(None, |g| *g).unwrap_or_default()
             },
             config.server.drain.duration(),
         );
-        faces.push(tokio::spawn(serving));
+        let http_face = tokio::spawn(serving);
         for project in &projects {
             faces.push(tokio::spawn(release_log(project, stopped.clone())));
         }
         faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
-        let resp = resp.map(|(address, face)| {
-            faces.push(face);
-            address
-        });
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
-        Ok(Self { http, resp, projects, ingest, writers, stop, faces })
+        Ok(Self {
+            http,
+            resp,
+            projects,
+            ingest,
+            writers,
+            stop,
+            stop_http,
+            is_parting,
+            http_face,
+            faces,
+            offer: offer(&config, offered),
+        })
+    }
+
+    /// Resolves when another process takes over; it waits for this one to end.
+    pub(crate) async fn taken_over(&mut self) -> Parting {
+        match &mut self.offer {
+            Some(offer) => offer.taken().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops, and refuses nobody meanwhile: what is open is answered, what comes waits for the other process.
+    pub(crate) async fn part(mut self) -> anyhow::Result<()> {
+        self.is_parting.store(true, Ordering::Relaxed);
+        self.stop_http.send_replace(Some(PARTING_GRACE));
+        (&mut self.http_face).await.context("the HTTP listener ended by a fault of its own")?;
+        self.stop().await
     }
 
     /// Resolves if a worker fails: its persons stand still, and only a restart can mend that.
-    pub(crate) async fn failed(&self) {
+    pub(crate) fn failed(&self) -> impl Future<Output = ()> + use<> {
         let progress: Vec<Progress> = self.projects.iter().map(Project::progress).collect();
-        while !progress.iter().any(Progress::failed) {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        async move {
+            while !progress.iter().any(Progress::failed) {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
         }
     }
 
     /// Finishes what was begun: open requests, the fold, the last writes and checkpoints.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.ingest.drain();
+        // Its copies of the sockets would let connections in that nobody will answer.
+        drop(self.offer);
+        self.stop_http.send_if_modified(|stop| {
+            let is_first = stop.is_none();
+            stop.get_or_insert_default();
+            is_first
+        });
         self.stop.send_replace(true);
+        if !self.http_face.is_finished() {
+            self.http_face.await.context("the HTTP listener ended by a fault of its own")?;
+        }
         for face in self.faces {
             face.await.context("a listener ended by a fault of its own")?;
         }
@@ -191,6 +252,26 @@ impl Running {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// The way for another process to take over, where the data folder can have a socket file.
+fn offer(config: &Config, sockets: Vec<(SocketAddr, OwnedFd)>) -> Option<Offer> {
+    Offer::open(&config.server.data_dir, sockets)
+        .inspect_err(|error| tracing::warn!(%error, "no other process will be able to take over"))
+        .ok()
+}
+
+/// Those who write to a Redis of the customer's own, if there is one.
+fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<RedisWriter>> {
+    if config.redis.url.is_empty() {
+        return Ok(Vec::new());
+    }
+    let start = |project: &Project| {
+        let (shown, progress) = (Arc::clone(&project.shown), project.progress());
+        let ready = move || progress.recovered();
+        RedisWriter::spawn(&config.redis.url, shown, ready).context("redis.url")
+    };
+    projects.iter().map(start).collect()
 }
 
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts
@@ -224,17 +305,21 @@ async fn write_counts(ingest: Arc<Ingest<FileLog>>, mut stopped: watch::Receiver
     }
 }
 
-async fn start_resp(
+/// The listening socket of an address: the one that was handed over, or a new one.
+fn listen(address: SocketAddr, sockets: &mut Sockets) -> anyhow::Result<TcpListener> {
+    let listener = match sockets.take(address) {
+        Some(listener) => TcpListener::from_std(listener),
+        None => accept::bind(address),
+    };
+    listener.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn start_resp(
+    listener: TcpListener,
     config: &Config,
     projects: &[Project],
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Option<(SocketAddr, JoinHandle<()>)>> {
-    if config.redis.listen.is_empty() {
-        return Ok(None);
-    }
-    let address: SocketAddr = config.redis.listen.parse().context("redis.listen")?;
-    let listener = accept::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    let address = listener.local_addr()?;
+) -> JoinHandle<()> {
     let served: BTreeMap<String, RespProject> = projects
         .iter()
         .map(|project| {
@@ -246,8 +331,7 @@ async fn start_resp(
         .collect();
     let password = Some(config.redis.password.clone()).filter(|p| !p.is_empty());
     let resp = Arc::new(RespConfig::new(served, password));
-    let face = tokio::spawn(sillage_lookup::resp::serve(listener, resp, stopped.clone()));
-    Ok(Some((address, face)))
+    tokio::spawn(sillage_lookup::resp::serve(listener, resp, stopped.clone()))
 }
 
 /// As [`intake`], with answers that tell segments where the project wants that.

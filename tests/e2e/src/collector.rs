@@ -87,6 +87,15 @@ impl Collector {
     /// # Panics
     /// If it does not become ready.
     pub fn restart(&mut self) {
+        self.spawn(&[]);
+        self.wait_until_ready();
+    }
+
+    /// Starts a process with these further arguments, beside the one that may be running.
+    ///
+    /// # Panics
+    /// If the binary cannot be run.
+    pub fn spawn(&mut self, arguments: &[&str]) -> Option<Child> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -96,16 +105,47 @@ impl Collector {
             .arg("serve")
             .arg("--config")
             .arg(self.folder.join("sillage.toml"))
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        self.child = Some(child);
+        self.child.replace(child)
+    }
+
+    /// Waits until it answers that it is.
+    ///
+    /// # Panics
+    /// If it does not within a time.
+    pub fn wait_until_ready(&self) {
         let address = self.http;
         until("the collector to be ready", || {
             let answer = Http::try_connect(address)?.try_get("/readyz")?;
             (answer.status == 200).then_some(())
         });
+    }
+
+    /// Starts another process that takes over; whether the one before ended well.
+    ///
+    /// # Panics
+    /// If none was running, or the new one does not become ready.
+    pub fn succeed(&mut self) -> bool {
+        let mut before = self.spawn(&["--takeover"]).expect("it runs");
+        let ended = before.wait().expect("it can be waited for");
+        self.wait_until_ready();
+        ended.success()
+    }
+
+    /// Starts another process that would take over but cannot; what it said.
+    ///
+    /// # Panics
+    /// If it could.
+    #[must_use]
+    pub fn try_succeed(&mut self) -> String {
+        let before = self.spawn(&["--takeover"]);
+        let mut failed = std::mem::replace(&mut self.child, before).expect("it was started");
+        assert!(!failed.wait().expect("it can be waited for").success(), "it started");
+        self.log()
     }
 
     /// Kills it as a power button would.

@@ -15,6 +15,7 @@ pub(crate) use site::Site;
 
 use crate::cli;
 use crate::config::Config;
+use crate::handover::Sockets;
 use crate::import::Importer;
 use crate::running::Running;
 use anyhow::{Context as _, bail};
@@ -67,7 +68,12 @@ fn play(args: &cli::Demo, folder: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let site = open::site(&config);
     let has_site = site.is_some();
-    let running = runtime.block_on(Running::start(config.clone(), clock.clone(), site))?;
+    let running = runtime.block_on(Running::start(
+        config.clone(),
+        clock.clone(),
+        site,
+        Sockets::default(),
+    ))?;
     open::keep_addresses(&mut config, &running);
     if has_site {
         writeln!(out, "a web shop to click in: {}", open::address(&config))?;

@@ -3,6 +3,7 @@ use super::board::Board;
 use super::screen::{self, Head};
 use super::{Site, WEB_SHOP, check};
 use crate::config::Config;
+use crate::handover::Sockets;
 use crate::running::Running;
 use sillage_eventlog::Clock;
 use std::net::SocketAddr;
@@ -39,7 +40,12 @@ pub(crate) fn stay(
     clock: &Clock,
     (watched, found): (bool, &str),
 ) -> anyhow::Result<()> {
-    let running = runtime.block_on(Running::start(config.clone(), clock.clone(), site(config)))?;
+    let running = runtime.block_on(Running::start(
+        config.clone(),
+        clock.clone(),
+        site(config),
+        Sockets::default(),
+    ))?;
     let project = &running.projects[WEB_SHOP];
     let board = Board::new(project);
     let http = running.http;
