@@ -80,7 +80,7 @@ export const makeClient = (
   let leader: Leader | undefined;
   let release: (() => void) | undefined;
   let channel: BroadcastChannel | undefined;
-  let [led, left, scheduled] = [false, false, false];
+  let [led, left, scheduled, opening] = [false, false, false, false];
   let earlier = 0;
   /** Counts starts: a page may be left, and come back, while one is under way. */
   let begun = 0;
@@ -197,12 +197,14 @@ export const makeClient = (
     const leavers = new Set(names(`${name}:`).map((one) => one.slice(name.length + 1)));
     const ids = { witness: meta?.w ?? 0, install: meta?.i ?? "", anonymousId: readId() || (meta?.a ?? "") };
     const start = { ...ids, settings: configuration(settings), state, left: leavers, isOver_: isOver };
+    opening = true;
     const leads = await lead(
       made,
       mayKeep() ? store : store && { ...store, begin_: async () => [] },
       world,
       start,
     ).catch(() => lead(made, undefined, world, start)); // a store that cannot be read
+    if (!isOver()) opening = false;
     await pause();
     if (isOver()) return leads.stop_();
     leader = leads;
@@ -235,7 +237,8 @@ export const makeClient = (
   };
 
   const start = () => {
-    left = led = false;
+    left = led = opening = false;
+    release?.();
     wire.gone_(false);
     // Who took it up meanwhile knows these numbers.
     posted = behind.splice(0);
@@ -278,7 +281,9 @@ export const makeClient = (
     channel?.close();
     channel = undefined;
     led = false;
-    release?.();
+    // A page that is frozen while its store opens would keep every other from opening it. Browsers freeze none
+    // that has a lock; they end it, and the lock and the opening with it.
+    if (!opening) release?.();
   };
 
   /** The core is not here yet: the page speaks for it. What the core may still leave out is not sent so. */

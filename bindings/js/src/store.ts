@@ -21,12 +21,23 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
     request.onerror = () => reject(request.error);
   });
 
-/** Rejects where the browser keeps nothing: then events live in memory. */
-const opened = async (name: string): Promise<IDBDatabase> => {
-  const request = indexedDB.open(name, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore(records);
-  return settled(request);
-};
+/** How long a store may take to open, in ms: another page may hold it up that was frozen while it opened it. */
+const OPEN_MS = 5_000;
+
+/** Rejects where the browser keeps nothing, or not in time: then events live in memory. */
+const opened = (name: string): Promise<IDBDatabase> =>
+  new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, 1);
+    const timer = setTimeout(() => {
+      reject(request);
+      // Too late: it would keep others from what this page does not use.
+      request.onsuccess = () => request.result.close();
+    }, OPEN_MS);
+    request.onupgradeneeded = () => request.result.createObjectStore(records);
+    settled(request)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
 
 /** Under which the one who leads is known; and, before a name, that this one leads no more. */
 const LEADS = "leads";

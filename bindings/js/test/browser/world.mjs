@@ -240,6 +240,7 @@ export class World {
         await sillage.ledger(),
         await navigator.locks.query(),
         Object.entries(localStorage).map(([name, { length }]) => [name, length]),
+        performance.getEntriesByType("resource").map(({ name, responseEnd }) => [name, responseEnd]),
       ]),
     );
     return JSON.stringify([requests, await Promise.allSettled(pages)]);
