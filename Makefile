@@ -96,8 +96,9 @@ size: ## what the SDK's core weighs, alone in a library
 devices: ## ten thousand worlds of devices, networks and a collector against the SDK's core
 	cargo run --locked --profile test -p sillage-device-sim --bin devices -- --seeds 10000
 
-mutants: ## bugs of one line in the SDK's core, and which promise notices each
-	cargo run --locked --profile test -p sillage-device-sim --bin mutants
+mutants: ## bugs of one line in the SDK's core and in the collector, and what notices each
+	cargo run --locked -p sillage-mutants -- --suite core
+	cargo run --locked -p sillage-mutants -- --suite collector
 
 fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly compiler and cargo-fuzz
 	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz

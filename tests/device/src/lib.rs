@@ -12,7 +12,6 @@ pub mod cover;
 mod host;
 pub mod lane;
 pub mod met;
-pub mod mutant;
 pub mod net;
 pub mod plan;
 pub mod polite;
