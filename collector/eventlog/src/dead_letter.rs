@@ -9,7 +9,7 @@ use crate::file::Durability;
 use crate::intake::Intake;
 use crate::journal::{Journal, JournalConfig, Shelf};
 use crate::segment::Kind;
-use crate::{Append, Clock, Device, Disk, LogError, block, limits};
+use crate::{Append, Clock, Disk, FileSystem, LogError, block, limits};
 pub use letter::DeadLetter;
 use std::collections::VecDeque;
 use std::fmt;
@@ -104,20 +104,20 @@ impl DeadLetters {
     /// # Errors
     /// [`LogError::Corrupt`] names what is damaged; [`LogError::Locked`] if they are open already.
     pub fn open(config: DeadLetterConfig) -> Result<Self, LogError> {
-        Self::open_on(config, Arc::new(Disk))
+        Self::open_on(config, Arc::new(FileSystem))
     }
 
-    /// As [`DeadLetters::open`], on another device than the real one.
+    /// As [`DeadLetters::open`], on another disk than the machine's.
     ///
     /// # Errors
     /// As [`DeadLetters::open`].
-    pub fn open_on(config: DeadLetterConfig, device: Arc<dyn Device>) -> Result<Self, LogError> {
+    pub fn open_on(config: DeadLetterConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
         let DeadLetterConfig { dir, bytes_max, durability, clock } = config;
         let segment_bytes = bytes_max / limits::DEAD_LETTER_SEGMENTS;
         let kind = Kind::DeadLetters;
         let place = dir.clone();
         let journal =
-            Journal::open(JournalConfig { dir, kind, segment_bytes, durability, device, clock })?;
+            Journal::open(JournalConfig { dir, kind, segment_bytes, durability, disk, clock })?;
         let shelf = Arc::clone(journal.shelf());
         let intake = Arc::new(Intake::new(limits::DEAD_LETTERS_IN_FLIGHT_BYTES_MAX));
         let counters = Arc::new(Counters::default());

@@ -9,6 +9,7 @@ use crate::{Append, Appended, Cursor, LogError, admission, block, limits};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 type Reply = oneshot::Sender<Result<Appended, LogError>>;
@@ -44,6 +45,13 @@ struct Group {
     duplicates: u64,
 }
 
+/// Whether a sequencer has more turns before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Goes,
+    Ended,
+}
+
 pub(crate) struct Sequencer {
     journal: Journal,
     dedup: Dedup,
@@ -74,15 +82,30 @@ impl Sequencer {
         // Whatever ends this thread, even a panic, nobody must wait for it for ever.
         let _closer = Closer(Arc::clone(&self.intake));
         loop {
-            let done = match self.intake.take(&mut self.taken, limits::IDLE_TICK) {
-                Wake::Work => self.write_taken(),
-                Wake::Idle => self.tend(),
-                Wake::Closed => break,
-            };
-            if let Err(error) = done {
-                return self.fail(&error);
+            match self.turn(limits::IDLE_TICK, Self::tend) {
+                Ok(Flow::Goes) => {}
+                Ok(Flow::Ended) => return self.close(),
+                Err(error) => return self.fail(&error),
             }
         }
+    }
+
+    /// Waits for appends and writes what waits then; does `idle` when nothing came.
+    pub(super) fn turn(
+        &mut self,
+        patience: Duration,
+        idle: impl FnOnce(&mut Self) -> Result<(), LogError>,
+    ) -> Result<Flow, LogError> {
+        match self.intake.take(&mut self.taken, patience) {
+            Wake::Work => self.write_taken()?,
+            Wake::Idle => idle(self)?,
+            Wake::Closed => return Ok(Flow::Ended),
+        }
+        Ok(Flow::Goes)
+    }
+
+    /// Ends in good order.
+    pub(super) fn close(mut self) {
         if let Err(error) = self.journal.prove() {
             tracing::error!(%error, "the log could not be closed cleanly");
         }
@@ -187,7 +210,7 @@ impl Sequencer {
     }
 
     /// What is due when nobody appends.
-    fn tend(&mut self) -> Result<(), LogError> {
+    pub(super) fn tend(&mut self) -> Result<(), LogError> {
         let now = self.config.clock.now_ms();
         self.journal.prove()?;
         let age_ms = self.config.retention_age_ms;
@@ -207,7 +230,7 @@ impl Sequencer {
     }
 
     /// Refuses everything that was not answered, and everything to come.
-    fn fail(mut self, error: &LogError) {
+    pub(super) fn fail(mut self, error: &LogError) {
         tracing::error!(%error, "the log has failed and takes nothing more until it is opened anew");
         self.counters.failed.store(1, Ordering::Relaxed);
         let waiting = self.intake.fail(final_form(error, &self.config));
