@@ -22,7 +22,7 @@ pub(crate) enum Hands {
 pub(super) enum Runner {
     Thread(Option<JoinHandle<()>>),
     /// `None` once it has failed or was closed.
-    Caller(Mutex<Option<Sequencer>>),
+    Caller(Box<Mutex<Option<Sequencer>>>),
 }
 
 impl Runner {
@@ -32,7 +32,7 @@ impl Runner {
                 let thread = thread::Builder::new().name("sillage-log".to_owned());
                 Self::Thread(Some(thread.spawn(move || sequencer.run())?))
             }
-            Hands::Caller => Self::Caller(Mutex::new(Some(sequencer))),
+            Hands::Caller => Self::Caller(Box::new(Mutex::new(Some(sequencer)))),
         })
     }
 
