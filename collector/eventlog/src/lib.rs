@@ -15,6 +15,7 @@ mod dedup;
 mod disk;
 mod error;
 mod file;
+mod hand;
 mod intake;
 mod journal;
 pub mod limits;

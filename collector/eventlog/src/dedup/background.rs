@@ -1,7 +1,7 @@
 //! Writing one run at a time while the sequencer goes on.
 use super::run::Run;
 use crate::LogError;
-use crate::file::Hands;
+use crate::hand::Hands;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

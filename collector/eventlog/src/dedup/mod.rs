@@ -23,7 +23,7 @@ mod merge;
 mod rebuild;
 mod run;
 
-use crate::file::Hands;
+use crate::hand::Hands;
 use crate::{Disk, LogError};
 use background::Background;
 use generation::Generation;

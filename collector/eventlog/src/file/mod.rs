@@ -1,18 +1,16 @@
 //! The log in files: a journal, an index of event ids, and the thread that writes both.
-mod hand;
 mod reader;
 mod retention;
 mod sequencer;
 
 use crate::dedup::{Dedup, DedupConfig};
+use crate::hand::{Hands, Idle, Runner};
 use crate::intake::Intake;
 use crate::journal::{Journal, JournalConfig, JournalCounters, Shelf};
 use crate::segment::Kind;
 use crate::{
     Append, Appended, Clock, Cursor, Disk, FileSystem, LogError, admission, block, limits,
 };
-pub(crate) use hand::Hands;
-use hand::Runner;
 pub(crate) use reader::visit_records;
 use sequencer::{Counters, Request, Sequencer};
 use std::fmt;
@@ -121,7 +119,7 @@ pub struct FileLog {
     counters: Arc<Counters>,
     journal_counters: Arc<JournalCounters>,
     keep_from: Arc<AtomicU64>,
-    runner: Runner,
+    runner: Runner<Sequencer>,
 }
 
 impl fmt::Debug for FileLog {
@@ -147,6 +145,22 @@ impl FileLog {
     /// As [`FileLog::open`].
     pub fn open_on(config: FileLogConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
         Self::open_with(config, disk, Hands::Threads)
+    }
+
+    /// As [`FileLog::open_on`], but without a thread: an append is written when it is polled for the
+    /// second time, with everything that was handed in before; [`FileLog::tend_by_hand`] does what
+    /// is done in idle moments. The same calls do the same to the disk in the same order.
+    ///
+    /// # Errors
+    /// As [`FileLog::open`].
+    pub fn open_by_hand(config: FileLogConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
+        Self::open_with(config, disk, Hands::Caller)
+    }
+
+    /// Does what a log that was opened by hand has to do when nobody appends: closes the last group,
+    /// rolls, seals, merges, removes what is old. Nothing for any other.
+    pub fn tend_by_hand(&self) {
+        self.runner.turn(Idle::Tends);
     }
 
     fn open_with(
@@ -183,7 +197,7 @@ impl FileLog {
             Arc::clone(&counters),
             Arc::clone(&keep_from),
         );
-        let runner = Runner::new(hands, sequencer);
+        let runner = Runner::new(hands, "sillage-log", sequencer);
         let runner = runner.map_err(|e| LogError::io("start for", &dir, e))?;
         Ok(Self { shelf, intake, counters, journal_counters, keep_from, runner })
     }
@@ -225,7 +239,7 @@ impl FileLog {
         let bytes = block::bytes_of(&append);
         let (reply, answer) = oneshot::channel();
         self.intake.push(Request { append, reply }, bytes)?;
-        self.runner.turn().await;
+        self.runner.work().await;
         answer.await.unwrap_or(Err(LogError::Closed))
     }
 }

@@ -3,6 +3,7 @@
 use super::FileLogConfig;
 use super::retention::Retention;
 use crate::dedup::Dedup;
+use crate::hand::{Flow, Idle, Writer};
 use crate::intake::{Intake, Wake};
 use crate::journal::Journal;
 use crate::{Append, Appended, Cursor, LogError, admission, block, limits};
@@ -45,13 +46,6 @@ struct Group {
     duplicates: u64,
 }
 
-/// Whether a sequencer has more turns before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flow {
-    Goes,
-    Ended,
-}
-
 pub(crate) struct Sequencer {
     journal: Journal,
     dedup: Dedup,
@@ -61,6 +55,8 @@ pub(crate) struct Sequencer {
     keep_from: Arc<AtomicU64>,
     taken: VecDeque<(Request, usize)>,
     group: Group,
+    /// Whatever ends the work, even a panic, nobody must wait for it for ever.
+    _closer: Closer,
 }
 
 impl Sequencer {
@@ -72,43 +68,11 @@ impl Sequencer {
         keep_from: Arc<AtomicU64>,
     ) -> Self {
         let (taken, group) = (VecDeque::new(), Group::default());
-        let sequencer = Self { journal, dedup, config, intake, counters, keep_from, taken, group };
+        let _closer = Closer(Arc::clone(&intake));
+        let sequencer =
+            Self { journal, dedup, config, intake, counters, keep_from, taken, group, _closer };
         sequencer.show_dedup();
         sequencer
-    }
-
-    /// Works until the intake closes or the device fails.
-    pub(crate) fn run(mut self) {
-        // Whatever ends this thread, even a panic, nobody must wait for it for ever.
-        let _closer = Closer(Arc::clone(&self.intake));
-        loop {
-            match self.turn(limits::IDLE_TICK, Self::tend) {
-                Ok(Flow::Goes) => {}
-                Ok(Flow::Ended) => return self.close(),
-                Err(error) => return self.fail(&error),
-            }
-        }
-    }
-
-    /// Waits for appends and writes what waits then; does `idle` when nothing came.
-    pub(super) fn turn(
-        &mut self,
-        patience: Duration,
-        idle: impl FnOnce(&mut Self) -> Result<(), LogError>,
-    ) -> Result<Flow, LogError> {
-        match self.intake.take(&mut self.taken, patience) {
-            Wake::Work => self.write_taken()?,
-            Wake::Idle => idle(self)?,
-            Wake::Closed => return Ok(Flow::Ended),
-        }
-        Ok(Flow::Goes)
-    }
-
-    /// Ends in good order.
-    pub(super) fn close(mut self) {
-        if let Err(error) = self.journal.prove() {
-            tracing::error!(%error, "the log could not be closed cleanly");
-        }
     }
 
     fn write_taken(&mut self) -> Result<(), LogError> {
@@ -210,7 +174,7 @@ impl Sequencer {
     }
 
     /// What is due when nobody appends.
-    pub(super) fn tend(&mut self) -> Result<(), LogError> {
+    fn tend(&mut self) -> Result<(), LogError> {
         let now = self.config.clock.now_ms();
         self.journal.prove()?;
         let age_ms = self.config.retention_age_ms;
@@ -229,8 +193,30 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Refuses everything that was not answered, and everything to come.
-    pub(super) fn fail(mut self, error: &LogError) {
+    fn show_dedup(&self) {
+        self.counters.dedup_ids.store(self.dedup.id_count(), Ordering::Relaxed);
+        self.counters.dedup_runs.store(self.dedup.run_count() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Writer for Sequencer {
+    fn turn(&mut self, patience: Duration, idle: Idle) -> Result<Flow, LogError> {
+        match self.intake.take(&mut self.taken, patience) {
+            Wake::Work => self.write_taken()?,
+            Wake::Idle if idle == Idle::Tends => self.tend()?,
+            Wake::Idle => {}
+            Wake::Closed => return Ok(Flow::Ended),
+        }
+        Ok(Flow::Goes)
+    }
+
+    fn close(mut self) {
+        if let Err(error) = self.journal.prove() {
+            tracing::error!(%error, "the log could not be closed cleanly");
+        }
+    }
+
+    fn fail(mut self, error: &LogError) {
         tracing::error!(%error, "the log has failed and takes nothing more until it is opened anew");
         self.counters.failed.store(1, Ordering::Relaxed);
         let waiting = self.intake.fail(final_form(error, &self.config));
@@ -240,11 +226,6 @@ impl Sequencer {
         for reply in group.chain(rest) {
             drop(reply.send(Err(error.clone())));
         }
-    }
-
-    fn show_dedup(&self) {
-        self.counters.dedup_ids.store(self.dedup.id_count(), Ordering::Relaxed);
-        self.counters.dedup_runs.store(self.dedup.run_count() as u64, Ordering::Relaxed);
     }
 }
 
