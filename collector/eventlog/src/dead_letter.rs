@@ -81,6 +81,8 @@ pub struct DeadLetterStats {
     pub cut: u64,
     /// Bytes on disk now.
     pub kept_bytes: u64,
+    /// Whether the device has failed: no letter is kept any more.
+    pub failed: bool,
 }
 
 /// The dead letters of one project.
@@ -211,6 +213,7 @@ impl DeadLetters {
             dropped: self.counters.dropped.load(Ordering::Relaxed),
             cut: self.cut.load(Ordering::Relaxed),
             kept_bytes: self.shelf.end().saturating_sub(self.shelf.oldest()),
+            failed: self.counters.failed.load(Ordering::Relaxed),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::journal::Journal;
 use crate::{Append, LogError, block, limits};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -24,6 +24,7 @@ pub(crate) struct Request {
 pub(crate) struct Counters {
     pub(crate) stored: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) failed: AtomicBool,
 }
 
 pub(crate) struct Writer {
@@ -140,6 +141,7 @@ impl hand::Writer for Writer {
 
     fn fail(mut self, error: &LogError) {
         tracing::error!(%error, "the dead letters have failed and take nothing more");
+        self.counters.failed.store(true, Ordering::Relaxed);
         let waiting = self.intake.fail(error.clone());
         let answers = self.answers.drain(..).map(|(reply, _)| reply);
         let rest = self.taken.drain(..).chain(waiting).map(|(request, _)| request.reply);

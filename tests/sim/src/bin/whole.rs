@@ -1,9 +1,10 @@
 //! Plays as many whole worlds as asked:
-//! `whole [--seeds N] [--first SEED] [--seconds T] [--jobs N] [--stop-after FAILURES] [--keep]`.
+//! `whole [--seeds N] [--first SEED] [--seconds T] [--jobs N] [--stop-after FAILURES] [--follow]`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the terminal")]
 use sillage_sim::whole::cover;
 use sillage_sim::whole::met::Met;
-use sillage_sim::whole::world::{Outcome, run};
+use sillage_sim::whole::plan::Plan;
+use sillage_sim::whole::world::{Follow, Outcome, run, run_plan};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
     let (first, count) = (number("--first", 0), number("--seeds", cover::WORLDS));
     let seconds = Duration::from_secs(number("--seconds", u64::MAX >> 16));
     let (jobs, stop_after) = (number("--jobs", 2).max(1), number("--stop-after", 20));
+    let given = |name: &str| args.iter().any(|arg| arg == name);
+    let follow = if given("--follow") { Follow::Told } else { Follow::Silent };
     let (failed, started) = (AtomicU64::new(0), Instant::now());
     let next = AtomicU64::new(first);
     let work = || {
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
                 return sum;
             }
             let before = sum.failed.len();
-            sum.take(seed, run(seed));
+            sum.take(seed, run_plan(seed, Plan::new(seed), follow));
             failed.fetch_add((sum.failed.len() - before) as u64, Ordering::Relaxed);
         }
     };

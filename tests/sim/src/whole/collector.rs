@@ -215,8 +215,9 @@ impl Collector {
     pub fn receive(&mut self, ground: &Ground, sender: usize, batch: String, body: String) {
         let ingest = Arc::clone(&self.ingest);
         let request = Request::post("/v1/batch")
+            .header(header::HOST, "collector.example")
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::AUTHORIZATION, format!("Bearer {KEY}"))
+            .header("x-write-key", KEY)
             .body(Full::new(Bytes::from(body)));
         let request = request.expect("a request is well made");
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
@@ -304,7 +305,7 @@ impl Collector {
     /// Whether the log or the dead letters take nothing more until they are opened anew.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.log.stats().failed
+        self.log.stats().failed || self.letters.stats().failed
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn check(world: &mut World) -> Result<(), Violation> {
     }
     let (path, good) = world.rng.pick(&files).clone();
     let mut bad = good.clone();
-    let what = spoil(world, &mut bad);
+    let (what, damaged_to) = spoil(world, &mut bad);
     if bad == good {
         return Ok(());
     }
@@ -38,28 +38,32 @@ pub(super) fn check(world: &mut World) -> Result<(), Violation> {
         }
         Err(error) => return Err(Violation::new("P7: damage is named", error.to_string())),
     };
-    read(world, &log, extension)
+    // The name of a file of the log is the position of its first block, behind 64 bytes of header.
+    let base = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+    let proof = base.map(|base| base + (damaged_to as u64).saturating_sub(64));
+    read(world, &log, proof)
 }
 
 /// Puts something wrong into a file's bytes.
-fn spoil(world: &mut World, bytes: &mut [u8]) -> &'static str {
+fn spoil(world: &mut World, bytes: &mut [u8]) -> (&'static str, usize) {
     let sectors = bytes.len().div_ceil(SECTOR_BYTES);
     if bytes.is_empty() {
-        return "";
+        return ("", 0);
     }
     let span =
         |sector: usize, len: usize| sector * SECTOR_BYTES..((sector + 1) * SECTOR_BYTES).min(len);
     let written = bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0);
     let at = world.rng.index(written + 1);
+    let sector_end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
     match world.rng.index(3) {
         0 => {
             bytes[at] ^= 1 << world.rng.index(8);
-            "damage: a bit"
+            ("damage: a bit", at + 1)
         }
         1 => {
             let len = bytes.len();
             bytes[span(at / SECTOR_BYTES, len)].fill(0);
-            "damage: a sector that was never written"
+            ("damage: a sector that was never written", sector_end)
         }
         _ => {
             let (from, len) = (world.rng.index(sectors), bytes.len());
@@ -67,14 +71,15 @@ fn spoil(world: &mut World, bytes: &mut [u8]) -> &'static str {
             let target = &mut bytes[span(at / SECTOR_BYTES, len)];
             let len = source.len().min(target.len());
             target[..len].copy_from_slice(&source[..len]);
-            "damage: a sector of another place"
+            ("damage: a sector of another place", sector_end)
         }
     }
 }
 
 /// What can be read must be what was there, in order, and complete unless the damage lies behind
-/// everything that is proven.
-fn read(world: &mut World, log: &FileLog, extension: &str) -> Result<(), Violation> {
+/// everything that is proven. `proof` is where a block must begin to be whole, and so able to prove
+/// what was damaged; `None` if no block was.
+fn read(world: &mut World, log: &FileLog, proof: Option<u64>) -> Result<(), Violation> {
     let oldest = log.oldest();
     let mut found: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut at = oldest;
@@ -104,13 +109,17 @@ fn read(world: &mut World, log: &FileLog, extension: &str) -> Result<(), Violati
     if found.len() < known.len() {
         world.met.one("damage: taken for a torn end");
         let lost = known.get(found.len()).map_or(0, |(block, _)| *block);
-        if extension == "run" || lost < world.tape.last_start() {
+        let last = world.tape.last_start();
+        let is_proven = proof.is_none_or(|proof| {
+            known.iter().any(|(block, _)| *block >= proof.max(last)) && lost < last
+        });
+        if is_proven {
             let seen = format!("{} of {} are there", found.len(), known.len());
             return Err(Violation::new("P7: acknowledged data is not cut off", seen));
         }
         return Ok(());
     }
-    world.met.one(if extension == "run" {
+    world.met.one(if proof.is_none() {
         "damage: ids read again"
     } else {
         "damage: did not matter"

@@ -217,7 +217,7 @@ impl Sender {
         let told: Json = serde_json::from_slice(body).unwrap_or_default();
         let rejected = told["rejected"].as_array().cloned().unwrap_or_default();
         let events = self.batch.as_ref().map_or(0, |batch| batch.events);
-        let is_final = status == 200 || (status == 400 && rejected.len() == events);
+        let is_final = status == 200 || (status == 422 && rejected.len() == events);
         if !is_final {
             if status < 500 && status != 429 {
                 let told = String::from_utf8_lossy(body).into_owned();

@@ -33,8 +33,12 @@ pub struct Tape {
     end: u64,
     /// Where the newest of it began.
     last_start: u64,
-    /// When each id was written, by message.
-    written: BTreeMap<String, Vec<i64>>,
+    /// When each id was written last.
+    written: BTreeMap<u128, i64>,
+    /// The id of each event, by message. A fact that a worker forwards to a person has another.
+    originals: BTreeMap<String, u128>,
+    /// Facts that workers have forwarded.
+    pub forwarded: u64,
     /// By installation, as the reports count.
     pub told: BTreeMap<String, Told>,
     /// By installation, as the records count.
@@ -70,7 +74,7 @@ impl Tape {
             self.last_start = std::mem::replace(&mut self.end, end);
         }
         for (seen, shared) in records {
-            self.take(seen, &shared, now, window_ms)?;
+            self.take(seen, &shared, Some(now), (now, window_ms))?;
         }
         Ok(())
     }
@@ -108,7 +112,8 @@ impl Tape {
         let new = kept.len();
         met.many("log: written but never answered, and kept", (found.len() - new) as u64);
         for (seen, shared) in found.into_iter().skip(new) {
-            self.take(seen, &shared, now, window_ms)?;
+            // It was written at some time between its receipt and the end of that process.
+            self.take(seen, &shared, None, (now, window_ms))?;
         }
         if end > self.end {
             self.last_start = std::mem::replace(&mut self.end, end);
@@ -120,8 +125,8 @@ impl Tape {
         &mut self,
         seen: Seen,
         shared: &[u8],
-        now: i64,
-        window_ms: i64,
+        written: Option<i64>,
+        (now, window_ms): (i64, i64),
     ) -> Result<(), Violation> {
         let broken = |rule, what: String| Err(Violation::new(rule, what));
         let fact = sillage_model::Fact::decode(SharedContexts::from_bytes(shared), &seen.body);
@@ -143,17 +148,21 @@ impl Tape {
                 if !matches!(made.sort, Sort::Plain | Sort::Identify) {
                     return broken("I9: nothing that was refused", message.to_owned());
                 }
-                *self.new.entry(made.device.clone()).or_default() += 1;
-                *self.names.entry(fact.name.to_owned()).or_default() += 1;
-                let times = self.written.entry(message.to_owned()).or_default();
-                if let Some(last) = times.last() {
-                    if now - last <= window_ms {
-                        let seen = format!("{message} at {last} and at {now}");
+                let original = *self.originals.entry(message.to_owned()).or_insert(seen.id);
+                if original == seen.id {
+                    *self.new.entry(made.device.clone()).or_default() += 1;
+                    *self.names.entry(fact.name.to_owned()).or_default() += 1;
+                } else {
+                    self.forwarded += 1;
+                }
+                let written = written.unwrap_or(fact.received.0);
+                if let Some(last) = self.written.insert(seen.id, written) {
+                    if written - last <= window_ms {
+                        let seen = format!("{message} at {last} and at {written}");
                         return broken("I3: an id once in its window", seen);
                     }
                     self.again_after_window += 1;
                 }
-                times.push(now);
             }
         }
         self.records.push(seen);
@@ -178,7 +187,7 @@ impl Tape {
     /// Whether an event is there.
     #[must_use]
     pub fn holds(&self, message: &str) -> bool {
-        self.written.contains_key(message)
+        self.originals.contains_key(message)
     }
 
     /// Events that are there more or less often than the tallies say.

@@ -34,6 +34,15 @@ enum What {
     Answer(u16, Vec<u8>),
 }
 
+/// Whether somebody follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Nobody does.
+    Silent,
+    /// What happens is told on standard error.
+    Told,
+}
+
 /// How one world ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -62,6 +71,7 @@ pub struct World {
     pub(super) met: Met,
     pub(super) trace: Trace,
     pub(super) rng: Rng,
+    follow: Follow,
 }
 
 impl std::fmt::Debug for World {
@@ -73,19 +83,22 @@ impl std::fmt::Debug for World {
 /// Plays the world of a seed.
 #[must_use]
 pub fn run(seed: u64) -> Outcome {
-    run_plan(seed, Plan::new(seed))
+    run_plan(seed, Plan::new(seed), Follow::Silent)
 }
 
 /// Plays the world of a seed, with another plan than its own.
 #[must_use]
-pub fn run_plan(seed: u64, plan: Plan) -> Outcome {
+pub fn run_plan(seed: u64, plan: Plan, follow: Follow) -> Outcome {
     let mut world = World::new(seed, plan);
+    world.follow = follow;
+    world.tell(&world.plan);
     let violation = world.play().err();
     // Before the disk is asked what was met: closing is part of the world too.
     world.collector = None;
     let World { mut met, mut trace, ground, tape, .. } = world;
     met.add(&ground.disk.met());
     trace.tell("disk", &[ground.disk.trace()]);
+    met.many("worker: facts forwarded to persons", tape.forwarded);
     met.many("log: an id again after its window", tape.again_after_window);
     Outcome { violation, met, trace: trace.hash(), records: tape.len() }
 }
@@ -107,6 +120,7 @@ impl World {
             met: Met::default(),
             trace: Trace::default(),
             rng: Rng::new(seed),
+            follow: Follow::Silent,
             plan,
         }
     }
@@ -117,6 +131,14 @@ impl World {
             self.make_move()?;
         }
         rest::come_to_rest(self)
+    }
+
+    /// Tells who follows.
+    #[allow(clippy::print_stderr, reason = "only when a person asks for it")]
+    pub(super) fn tell(&self, what: impl std::fmt::Debug) {
+        if self.follow == Follow::Told {
+            eprintln!("{} op {}: {what:?}", self.now(), self.ground.disk.ops());
+        }
     }
 
     pub(super) fn now(&self) -> i64 {
@@ -177,6 +199,7 @@ impl World {
             let ms = *self.rng.pick(&[60_000, 600_000, 3_600_000, 36_000_000]);
             self.pass(ms);
             self.met.one("time: a leap");
+            self.tell("leap");
         }
     }
 
@@ -288,11 +311,11 @@ impl World {
         }
         for Answered { sender, batch, status, body } in answered {
             self.trace.tell("answer", &[u64::from(status)]);
+            self.tell((&batch, status, &body));
             self.met.one(match status {
                 200 => "answer: 200",
-                400 => "answer: 400",
+                422 => "answer: 422",
                 503 => "answer: 503",
-                429 => "answer: 429",
                 _ => "answer: other",
             });
             if status == 200 {
@@ -309,6 +332,11 @@ impl World {
         let rejected = told["rejected"].as_array().cloned().unwrap_or_default();
         let rejected: Vec<&str> = rejected.iter().filter_map(|r| r["messageId"].as_str()).collect();
         self.met.many("answer: duplicates", told["duplicates"].as_u64().unwrap_or_default());
+        let read_all = self.collector.as_ref().is_some_and(|c| c.log.end().0 == self.tape.end());
+        if !read_all {
+            // The disk refused to be read just now.
+            return Ok(());
+        }
         let Some(batch) = self.senders[sender].batch_of(batch) else { return Ok(()) };
         for made in batch {
             if !rejected.contains(&&*made.message) && !self.tape.holds(&made.message) {
@@ -386,6 +414,7 @@ impl World {
 
     /// The process ends against its will.
     pub(super) fn end(&mut self, end: End) {
+        self.tell(end);
         self.ground.disk.die();
         self.collector = None;
         self.ground.disk.restart(end);
@@ -410,6 +439,7 @@ impl World {
         }
         self.answer()?;
         self.met.one("process: restarted");
+        self.tell("restart");
         self.collector = None;
         Ok(())
     }
@@ -422,6 +452,7 @@ impl World {
         } else if self.collector.as_ref().is_some_and(Collector::has_failed) && self.rng.chance(30)
         {
             self.met.one("process: ended for a failed log");
+            self.tell("failed");
             // In good order, as far as a failed log lets it.
             self.collector = None;
             self.ground.disk.restart(End::Kill);
@@ -479,6 +510,7 @@ impl World {
     fn started(&mut self) -> Result<(), Violation> {
         let now = self.now();
         let Some(collector) = &self.collector else { return Ok(()) };
+        self.tell(("started", collector.log.stats(), self.tape.end()));
         self.tape.recheck(&*collector.log, now, self.plan.window_ms, &mut self.met)?;
         self.look()
     }
