@@ -14,6 +14,8 @@ impl Dedup {
     pub(crate) fn open(config: DedupConfig, shelf: &Shelf, now: i64) -> Result<Self, LogError> {
         let disk = &config.disk;
         disk.make_dir(&config.dir).map_err(|e| LogError::io("create", &config.dir, e))?;
+        // Segments go once their ids are in a run: no run may count whose name could still be lost.
+        disk.sync_dir(&config.dir).map_err(|e| LogError::io("flush", &config.dir, e))?;
         let spawn = |name| {
             let background = Background::new(name, config.hands);
             background.map_err(|e| LogError::io("start for", &config.dir, e))

@@ -35,6 +35,9 @@ pub(crate) fn recover(
         // Nothing in it was ever answered: that waits for the final name.
         disk.remove(&path).map_err(|e| LogError::io("remove", &path, e))?;
     }
+    // A process that ended between naming a segment and making the name durable has left one that
+    // is seen and that a power cut takes away, with everything answered from it since.
+    disk.sync_dir(dir).map_err(|e| LogError::io("flush", dir, e))?;
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(files.segments.len());
     for (base, path) in files.segments {
         let segment = Segment::open(disk, path, kind, base)?;
