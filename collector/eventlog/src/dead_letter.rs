@@ -6,17 +6,17 @@ mod letter;
 mod writer;
 
 use crate::file::Durability;
+use crate::hand::{Hands, Runner};
 use crate::intake::Intake;
 use crate::journal::{Journal, JournalConfig, Shelf};
 use crate::segment::Kind;
-use crate::{Append, Clock, Device, Disk, LogError, block, limits};
+use crate::{Append, Clock, Disk, FileSystem, LogError, block, limits};
 pub use letter::DeadLetter;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 use writer::{Counters, Request, Writer};
 
@@ -81,6 +81,8 @@ pub struct DeadLetterStats {
     pub cut: u64,
     /// Bytes on disk now.
     pub kept_bytes: u64,
+    /// Whether the device has failed: no letter is kept any more.
+    pub failed: bool,
 }
 
 /// The dead letters of one project.
@@ -89,7 +91,7 @@ pub struct DeadLetters {
     intake: Arc<Intake<Request>>,
     counters: Arc<Counters>,
     cut: AtomicU64,
-    thread: Option<JoinHandle<()>>,
+    runner: Runner<Writer>,
 }
 
 impl fmt::Debug for DeadLetters {
@@ -104,28 +106,44 @@ impl DeadLetters {
     /// # Errors
     /// [`LogError::Corrupt`] names what is damaged; [`LogError::Locked`] if they are open already.
     pub fn open(config: DeadLetterConfig) -> Result<Self, LogError> {
-        Self::open_on(config, Arc::new(Disk))
+        Self::open_on(config, Arc::new(FileSystem))
     }
 
-    /// As [`DeadLetters::open`], on another device than the real one.
+    /// As [`DeadLetters::open`], on another disk than the machine's.
     ///
     /// # Errors
     /// As [`DeadLetters::open`].
-    pub fn open_on(config: DeadLetterConfig, device: Arc<dyn Device>) -> Result<Self, LogError> {
+    pub fn open_on(config: DeadLetterConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
+        Self::open_with(config, disk, Hands::Threads)
+    }
+
+    /// As [`DeadLetters::open_on`], but without a thread: letters are written when their append is
+    /// polled for the second time.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::open`].
+    pub fn open_by_hand(config: DeadLetterConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
+        Self::open_with(config, disk, Hands::Caller)
+    }
+
+    fn open_with(
+        config: DeadLetterConfig,
+        disk: Arc<dyn Disk>,
+        hands: Hands,
+    ) -> Result<Self, LogError> {
         let DeadLetterConfig { dir, bytes_max, durability, clock } = config;
         let segment_bytes = bytes_max / limits::DEAD_LETTER_SEGMENTS;
         let kind = Kind::DeadLetters;
         let place = dir.clone();
         let journal =
-            Journal::open(JournalConfig { dir, kind, segment_bytes, durability, device, clock })?;
+            Journal::open(JournalConfig { dir, kind, segment_bytes, durability, disk, clock })?;
         let shelf = Arc::clone(journal.shelf());
         let intake = Arc::new(Intake::new(limits::DEAD_LETTERS_IN_FLIGHT_BYTES_MAX));
         let counters = Arc::new(Counters::default());
         let writer = Writer::new(journal, Arc::clone(&intake), Arc::clone(&counters), bytes_max);
-        let thread = thread::Builder::new().name("sillage-letters".to_owned());
-        let thread = thread.spawn(move || writer.run());
-        let thread = Some(thread.map_err(|e| LogError::io("start for", &place, e))?);
-        Ok(Self { shelf, intake, counters, cut: AtomicU64::new(0), thread })
+        let runner = Runner::new(hands, "sillage-letters", writer);
+        let runner = runner.map_err(|e| LogError::io("start for", &place, e))?;
+        Ok(Self { shelf, intake, counters, cut: AtomicU64::new(0), runner })
     }
 
     /// Keeps a letter; durable when it resolves.
@@ -152,6 +170,7 @@ impl DeadLetters {
         let bytes = appends.iter().map(block::bytes_of).sum();
         let (reply, answer) = oneshot::channel();
         self.intake.push(Request { appends, reply }, bytes)?;
+        self.runner.work().await;
         let ids = answer.await.unwrap_or(Err(LogError::Closed))?;
         self.cut.fetch_add(cut as u64, Ordering::Relaxed);
         Ok(ids)
@@ -194,6 +213,7 @@ impl DeadLetters {
             dropped: self.counters.dropped.load(Ordering::Relaxed),
             cut: self.cut.load(Ordering::Relaxed),
             kept_bytes: self.shelf.end().saturating_sub(self.shelf.oldest()),
+            failed: self.counters.failed.load(Ordering::Relaxed),
         }
     }
 
@@ -275,10 +295,7 @@ impl Drop for DeadLetters {
     /// Finishes what was handed in, then closes the files.
     fn drop(&mut self) {
         self.intake.close(LogError::Closed);
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported by the panic hook; whoever waited was told `Closed`.
-            drop(thread.join());
-        }
+        self.runner.end();
     }
 }
 

@@ -12,22 +12,25 @@ mod clock;
 pub mod contract;
 mod dead_letter;
 mod dedup;
-mod device;
+mod disk;
 mod error;
 mod file;
+mod hand;
 mod intake;
 mod journal;
 pub mod limits;
 mod log;
 mod memory;
 mod segment;
+#[cfg(test)]
+mod wrapped;
 
 pub use clock::Clock;
 pub use dead_letter::{
     DeadLetter, DeadLetterConfig, DeadLetterId, DeadLetterStats, DeadLetters, ListOrder,
     StoredDeadLetter,
 };
-pub use device::{Device, Disk};
+pub use disk::{Disk, DiskFile, DiskLock, FileSystem, OpenAs};
 pub use error::LogError;
 pub use file::{Durability, FileLog, FileLogConfig, LogStats};
 pub use log::{Append, AppendRecord, Appended, Cursor, EventLog, LogRecord};

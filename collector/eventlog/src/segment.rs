@@ -21,10 +21,8 @@
 //! base. It is made under another name, with its space allocated and its header durable, and only
 //! then renamed, so that a file with this name always has a header. When it is full it is cut to
 //! its length, so that all segments but the last fit together exactly.
-use crate::LogError;
-use std::fs::{self, File, OpenOptions};
+use crate::{Disk, DiskFile, LogError, OpenAs};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 pub(crate) const HEADER_BYTES: u64 = 64;
@@ -55,23 +53,26 @@ pub(crate) struct Header {
 pub(crate) struct Segment {
     pub(crate) header: Header,
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
+    pub(crate) file: Box<dyn DiskFile>,
 }
 
 impl Segment {
     /// Makes a segment with room for `capacity` bytes of blocks. Durable, with its name, on return.
-    pub(crate) fn create(dir: &Path, header: Header, capacity: u64) -> Result<Self, LogError> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        header: Header,
+        capacity: u64,
+    ) -> Result<Self, LogError> {
         let path = dir.join(file_name(header.base));
         let unfinished = path.with_extension(UNFINISHED);
         let make = || {
-            let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(true);
-            let file = file.open(&unfinished)?;
-            allocate(&file, HEADER_BYTES + capacity)?;
+            let file = disk.open(&unfinished, OpenAs::New)?;
+            file.allocate(HEADER_BYTES + capacity)?;
             file.write_all_at(&header.encode(), 0)?;
             file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            sync_dir(dir)?;
+            disk.rename(&unfinished, &path)?;
+            disk.sync_dir(dir)?;
             Ok(file)
         };
         let file = make().map_err(|e| LogError::failed("create", &path, e))?;
@@ -79,8 +80,13 @@ impl Segment {
     }
 
     /// Opens a segment and checks its header against its name.
-    pub(crate) fn open(path: PathBuf, kind: Kind, base: u64) -> Result<Self, LogError> {
-        let file = OpenOptions::new().read(true).write(true).open(&path);
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: PathBuf,
+        kind: Kind,
+        base: u64,
+    ) -> Result<Self, LogError> {
+        let file = disk.open(&path, OpenAs::Write);
         let file = file.map_err(|e| LogError::io("open", &path, e))?;
         let mut bytes = [0; HEADER_LEN];
         match file.read_exact_at(&mut bytes, 0) {
@@ -104,16 +110,16 @@ impl Segment {
 
     /// The journal position after the space this file has.
     pub(crate) fn space_end(&self) -> Result<u64, LogError> {
-        let len = self.file.metadata().map_err(|e| LogError::io("measure", &self.path, e))?.len();
+        let len = self.file.bytes().map_err(|e| LogError::io("measure", &self.path, e))?;
         Ok(self.header.base + len.saturating_sub(HEADER_BYTES))
     }
 
     /// Cuts the file after `end` and, if there is to be more space, gives it back as zeros.
     pub(crate) fn cut(&self, end: u64, space_end: u64) -> Result<(), LogError> {
         let cut = || {
-            self.file.set_len(self.offset(end))?;
+            self.file.set_bytes(self.offset(end))?;
             if space_end > end {
-                allocate(&self.file, self.offset(space_end))?;
+                self.file.allocate(self.offset(space_end))?;
             }
             self.file.sync_all()
         };
@@ -167,11 +173,10 @@ pub(crate) struct Files {
 }
 
 /// Looks into a journal's directory.
-pub(crate) fn list(dir: &Path) -> io::Result<Files> {
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Files> {
     let mut segments = Vec::new();
     let mut unfinished = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+    for path in disk.list(dir)? {
         let extension = path.extension().and_then(|e| e.to_str());
         let base = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok());
         match (extension, base) {
@@ -184,57 +189,23 @@ pub(crate) fn list(dir: &Path) -> io::Result<Files> {
     Ok(Files { segments, unfinished })
 }
 
-/// Makes created, renamed and removed names durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Makes a directory with its parents, and its name durable.
-pub(crate) fn make_dir(dir: &Path) -> Result<(), LogError> {
-    let make = || {
-        if dir.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(dir)?;
-        for above in dir.ancestors().skip(1) {
-            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-            // A directory further up that may not be opened was not made here either.
-            match sync_dir(above) {
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => break,
-                done => done?,
-            }
-        }
-        Ok(())
-    };
-    make().map_err(|e: io::Error| LogError::io("create", dir, e))
-}
-
 fn file_name(base: u64) -> String {
     format!("{base:020}.{EXTENSION}")
-}
-
-/// Reserves the space, so that writing into it changes no file length and cannot run out of disk.
-fn allocate(file: &File, bytes: u64) -> io::Result<()> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        // Some file systems cannot reserve; a sparse file is as correct, only slower to flush.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(bytes),
-        done => Ok(done?),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FileSystem;
 
     const HEADER: Header = Header { kind: Kind::Facts, base: 4_096, salt: 77, created: -1 };
 
     #[test]
     fn a_segment_opens_only_under_its_own_name_and_kind() {
         let dir = tempfile::tempdir().unwrap();
-        let segment = Segment::create(dir.path(), HEADER, 1_000).unwrap();
+        let segment = Segment::create(&FileSystem, dir.path(), HEADER, 1_000).unwrap();
         assert_eq!(segment.space_end().unwrap(), 5_096);
-        let open = |base, kind| Segment::open(segment.path.clone(), kind, base);
+        let open = |base, kind| Segment::open(&FileSystem, segment.path.clone(), kind, base);
         assert_eq!(open(4_096, Kind::Facts).unwrap().header, HEADER);
         assert!(matches!(open(4_096, Kind::DeadLetters), Err(LogError::Corrupt { .. })));
         assert!(matches!(open(0, Kind::Facts), Err(LogError::Corrupt { .. })));
@@ -254,16 +225,16 @@ mod tests {
     #[test]
     fn an_interrupted_creation_is_no_segment() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("00000000000000000000.new"), b"half").unwrap();
-        fs::write(dir.path().join("notes.txt"), b"not ours").unwrap();
-        let files = list(dir.path()).unwrap();
+        std::fs::write(dir.path().join("00000000000000000000.new"), b"half").unwrap();
+        std::fs::write(dir.path().join("notes.txt"), b"not ours").unwrap();
+        let files = list(&FileSystem, dir.path()).unwrap();
         assert_eq!((files.segments.len(), files.unfinished.len()), (0, 1));
     }
 
     #[test]
     fn cut_space_reads_as_zeros() {
         let dir = tempfile::tempdir().unwrap();
-        let segment = Segment::create(dir.path(), HEADER, 1_000).unwrap();
+        let segment = Segment::create(&FileSystem, dir.path(), HEADER, 1_000).unwrap();
         segment.file.write_all_at(&[7; 500], HEADER_BYTES).unwrap();
         segment.cut(4_096 + 100, 5_096).unwrap();
         let mut bytes = vec![1; 1_000];

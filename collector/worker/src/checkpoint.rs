@@ -10,10 +10,11 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// A thread that commits what it is given, so that the fold never waits for the store's disk.
-#[derive(Debug)]
 pub(crate) struct Checkpointer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Where it commits itself, if it has no thread.
+    by_hand: Option<(Arc<dyn PersonStore>, Arc<WorkerStats>)>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +42,12 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name(format!("{name}-checkpoint"))
             .spawn(move || commit_all(&at_work, store.as_ref(), &stats))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Some(thread), by_hand: None })
+    }
+
+    /// Commits at once, by whoever hands a checkpoint over.
+    pub(crate) fn by_hand(store: Arc<dyn PersonStore>, stats: Arc<WorkerStats>) -> Self {
+        Self { shared: Arc::default(), thread: None, by_hand: Some((store, stats)) }
     }
 
     /// Whether the last checkpoint is done, so that the next may be collected.
@@ -54,6 +60,11 @@ impl Checkpointer {
     pub(crate) fn commit(&self, checkpoint: Checkpoint) {
         self.shared.desk.lock().next = Some(checkpoint);
         self.shared.changed.notify_all();
+        if let Some((store, stats)) = &self.by_hand {
+            self.shared.desk.lock().closing = true;
+            commit_all(&self.shared, store.as_ref(), stats);
+            self.shared.desk.lock().closing = false;
+        }
     }
 
     /// The error that stopped it, if one did.

@@ -11,6 +11,7 @@ mod counts;
 mod error;
 mod fold;
 mod halt;
+mod hand;
 mod histories;
 pub mod history;
 mod identity;
@@ -26,6 +27,7 @@ mod wakes;
 
 pub use error::WorkerError;
 pub use halt::Halter;
+pub use hand::HandWorker;
 pub use ledger::LedgerHandle;
 pub use limits::WorkerConfig;
 pub use rebuild::{Rebuild, RebuildProgress, Switched};

@@ -114,13 +114,13 @@ pub fn spawn<L: EventLog>(
     Ok(WorkerHandle { stop, stats, events, ledger, halter, thread })
 }
 
-struct Worker<L> {
+pub(crate) struct Worker<L> {
     config: WorkerConfig,
     parts: Parts<L>,
-    folder: Folder,
-    checkpointer: Checkpointer,
-    stats: Arc<WorkerStats>,
-    events: Arc<Mutex<BTreeMap<String, u64>>>,
+    pub(crate) folder: Folder,
+    pub(crate) checkpointer: Checkpointer,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) events: Arc<Mutex<BTreeMap<String, u64>>>,
     stop: Arc<AtomicBool>,
     owned: Vec<Partition>,
     /// For each partition: everything before this is in its states.
@@ -141,7 +141,7 @@ struct Moving {
 }
 
 impl<L: EventLog> Worker<L> {
-    fn load(
+    pub(crate) fn load(
         config: WorkerConfig,
         parts: Parts<L>,
         checkpointer: Checkpointer,
@@ -220,22 +220,29 @@ impl<L: EventLog> Worker<L> {
             .map_err(|source| WorkerError::Thread { index: self.config.index, source })?;
         loop {
             self.attend(&appends)?;
-            let before = self.cursor;
-            self.read(&appends, Cursor(u64::MAX))?;
-            let caught_up = self.cursor >= self.parts.log.end();
-            let fired = self.fire(caught_up);
-            self.publish(None);
-            self.report(caught_up);
+            let (caught_up, moved) = self.turn(&appends)?;
             self.checkpoint(false)?;
             if caught_up && self.moving.is_none() && self.stop.load(Ordering::Relaxed) {
                 self.checkpointer.finish()?;
                 self.checkpoint(true)?;
                 return self.checkpointer.finish();
             }
-            if self.cursor == before && fired < WAKES_PER_TURN {
+            if !moved {
                 self.parts.log.wait_past(self.cursor, self.nap());
             }
         }
+    }
+
+    /// Reads, folds, fires and publishes once. Whether it is at the end of the log, and whether there
+    /// may be more to do at once.
+    pub(crate) fn turn(&mut self, appends: &Appends) -> Result<(bool, bool), WorkerError> {
+        let before = self.cursor;
+        self.read(appends, Cursor(u64::MAX))?;
+        let caught_up = self.cursor >= self.parts.log.end();
+        let fired = self.fire(caught_up);
+        self.publish(None);
+        self.report(caught_up);
+        Ok((caught_up, self.cursor != before || fired >= WAKES_PER_TURN))
     }
 
     /// Reads on and folds, up to `end` at most; derived facts are durable when this returns.
@@ -278,7 +285,7 @@ impl<L: EventLog> Worker<L> {
     }
 
     /// Publishes who has changed, as of `moment` or of where the log's own clock stands.
-    fn publish(&mut self, moment: Option<i64>) {
+    pub(crate) fn publish(&mut self, moment: Option<i64>) {
         if self.folder.persons.unpublished.is_empty() {
             return;
         }
@@ -359,7 +366,7 @@ impl<L: EventLog> Worker<L> {
         self.stats.stands_at(self.cursor.0, behind_since);
     }
 
-    fn checkpoint(&mut self, last: bool) -> Result<(), WorkerError> {
+    pub(crate) fn checkpoint(&mut self, last: bool) -> Result<(), WorkerError> {
         if let Some(error) = self.checkpointer.failure() {
             return Err(error.into());
         }

@@ -12,4 +12,5 @@ pub mod shrink;
 pub mod subject;
 pub mod trial;
 pub mod unite;
+pub mod whole;
 pub mod world;

@@ -1,12 +1,14 @@
 //! The thread that writes dead letters: durable in groups, the oldest dropped when they are too
 //! many.
 use super::DeadLetterId;
+use crate::hand::{self, Flow, Idle};
 use crate::intake::{Intake, Wake};
 use crate::journal::Journal;
 use crate::{Append, LogError, block, limits};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 type Reply = oneshot::Sender<Result<Vec<DeadLetterId>, LogError>>;
@@ -22,6 +24,7 @@ pub(crate) struct Request {
 pub(crate) struct Counters {
     pub(crate) stored: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) failed: AtomicBool,
 }
 
 pub(crate) struct Writer {
@@ -31,6 +34,7 @@ pub(crate) struct Writer {
     bytes_max: u64,
     blocks: Vec<u8>,
     answers: Vec<(Reply, Vec<DeadLetterId>)>,
+    taken: VecDeque<(Request, usize)>,
 }
 
 impl Writer {
@@ -40,30 +44,13 @@ impl Writer {
         counters: Arc<Counters>,
         bytes_max: u64,
     ) -> Self {
-        Self { journal, intake, counters, bytes_max, blocks: Vec::new(), answers: Vec::new() }
+        let (blocks, answers, taken) = (Vec::new(), Vec::new(), VecDeque::new());
+        Self { journal, intake, counters, bytes_max, blocks, answers, taken }
     }
 
-    /// Works until the intake closes or the device fails.
-    pub(crate) fn run(mut self) {
-        let mut taken = VecDeque::new();
-        loop {
-            let done = match self.intake.take(&mut taken, limits::IDLE_TICK) {
-                Wake::Work => self.write(&mut taken),
-                Wake::Idle => self.journal.prove(),
-                Wake::Closed => break,
-            };
-            if let Err(error) = done {
-                return self.fail(&error, taken);
-            }
-        }
-        if let Err(error) = self.journal.prove() {
-            tracing::error!(%error, "the dead letters could not be closed cleanly");
-        }
-    }
-
-    fn write(&mut self, taken: &mut VecDeque<(Request, usize)>) -> Result<(), LogError> {
+    fn write(&mut self) -> Result<(), LogError> {
         let mut bytes = 0;
-        while let Some((request, request_bytes)) = taken.pop_front() {
+        while let Some((request, request_bytes)) = self.taken.pop_front() {
             bytes += request_bytes;
             self.answers.push((request.reply, Vec::with_capacity(request.appends.len())));
             for append in &request.appends {
@@ -133,12 +120,31 @@ impl Writer {
         }
         Ok(count)
     }
+}
 
-    fn fail(mut self, error: &LogError, taken: VecDeque<(Request, usize)>) {
+impl hand::Writer for Writer {
+    fn turn(&mut self, patience: Duration, idle: Idle) -> Result<Flow, LogError> {
+        match self.intake.take(&mut self.taken, patience) {
+            Wake::Work => self.write()?,
+            Wake::Idle if idle == Idle::Tends => self.journal.prove()?,
+            Wake::Idle => {}
+            Wake::Closed => return Ok(Flow::Ended),
+        }
+        Ok(Flow::Goes)
+    }
+
+    fn close(mut self) {
+        if let Err(error) = self.journal.prove() {
+            tracing::error!(%error, "the dead letters could not be closed cleanly");
+        }
+    }
+
+    fn fail(mut self, error: &LogError) {
         tracing::error!(%error, "the dead letters have failed and take nothing more");
+        self.counters.failed.store(true, Ordering::Relaxed);
         let waiting = self.intake.fail(error.clone());
         let answers = self.answers.drain(..).map(|(reply, _)| reply);
-        let rest = taken.into_iter().chain(waiting).map(|(request, _)| request.reply);
+        let rest = self.taken.drain(..).chain(waiting).map(|(request, _)| request.reply);
         for reply in answers.chain(rest) {
             drop(reply.send(Err(error.clone())));
         }

@@ -1,6 +1,6 @@
 //! Which runs to merge, and merging them.
 use super::run::{Coverage, Run};
-use crate::limits;
+use crate::{Disk, limits};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -56,7 +56,12 @@ pub(crate) fn choose(
 
 /// Writes the ids of all `runs` into one. Gives up when told to stop: the merge is then made anew
 /// another time.
-pub(crate) fn merge(dir: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> io::Result<Run> {
+pub(crate) fn merge(
+    disk: &dyn Disk,
+    dir: &Path,
+    runs: &[Arc<Run>],
+    stop: &AtomicBool,
+) -> io::Result<Run> {
     let count = runs.iter().map(|run| run.count).sum();
     let mut sources: Vec<_> = runs.iter().map(|run| run.ids()).collect();
     let mut heads = BinaryHeap::new();
@@ -78,7 +83,7 @@ pub(crate) fn merge(dir: &Path, runs: &[Arc<Run>], stop: &AtomicBool) -> io::Res
         }
         Some(Ok(id))
     });
-    Run::write(dir, coverage(runs), count, &mut ids)
+    Run::write((disk, dir), coverage(runs), count, &mut ids)
 }
 
 /// What neighbours cover together.

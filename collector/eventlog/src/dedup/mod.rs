@@ -23,19 +23,21 @@ mod merge;
 mod rebuild;
 mod run;
 
-use crate::LogError;
+use crate::hand::Hands;
+use crate::{Disk, LogError};
 use background::Background;
 use generation::Generation;
 use merge::Slots;
 use run::Run;
 use sillage_model::EventId;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How ids are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct DedupConfig {
+    pub(crate) hands: Hands,
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) window_ms: i64,
     pub(crate) generation_ids: usize,
@@ -77,7 +79,7 @@ impl Dedup {
             match run.contains(id) {
                 Ok(false) => {}
                 Err(error @ LogError::Corrupt { .. }) => {
-                    set_aside(&run.path)?;
+                    set_aside(&*self.config.disk, &run.path)?;
                     return Err(error);
                 }
                 found => return found,
@@ -110,9 +112,9 @@ impl Dedup {
         }
         let next = Generation::starting(self.current.coverage.to, self.current.coverage.salt);
         let sealed = Arc::new(std::mem::replace(&mut self.current, next));
-        let dir = self.config.dir.clone();
+        let DedupConfig { disk, dir, .. } = self.config.clone();
         self.sealed = Some(Arc::clone(&sealed));
-        self.sealer.start(move |_| write_generation(&dir, &sealed));
+        self.sealer.start(move |_| write_generation(&*disk, &dir, &sealed));
         Ok(())
     }
 
@@ -146,9 +148,9 @@ impl Dedup {
         let runs = self.runs[chosen].to_vec();
         if let [first, .., last] = &*runs {
             self.merging = Some((first.coverage.from, last.coverage.to));
-            let dir = self.config.dir.clone();
+            let DedupConfig { disk, dir, .. } = self.config.clone();
             self.merger.start(move |stop| {
-                merge::merge(&dir, &runs, stop)
+                merge::merge(&*disk, &dir, &runs, stop)
                     .map_err(|e| LogError::failed("merge ids in", &dir, e))
             });
         }
@@ -160,13 +162,13 @@ impl Dedup {
         let replaced: Vec<_> = self.runs.extract_if(.., |run| inside(run)).collect();
         self.runs.insert(at, Arc::new(merged));
         self.merging = None;
-        replaced.iter().try_for_each(|run| remove(&run.path))
+        replaced.iter().try_for_each(|run| remove(&*self.config.disk, &run.path))
     }
 
     fn expire(&mut self, now: i64) -> Result<(), LogError> {
         let oldest_kept = now.saturating_sub(self.config.window_ms);
         let is_old = |run: &mut Arc<Run>| run.coverage.largest_ms < oldest_kept;
-        self.runs.extract_if(.., is_old).try_for_each(|run| remove(&run.path))
+        self.runs.extract_if(.., is_old).try_for_each(|run| remove(&*self.config.disk, &run.path))
     }
 
     /// The journal from here on is needed to find the ids again after a restart.
@@ -185,23 +187,23 @@ impl Dedup {
     }
 }
 
-fn write_generation(dir: &Path, generation: &Generation) -> Result<Run, LogError> {
+fn write_generation(disk: &dyn Disk, dir: &Path, generation: &Generation) -> Result<Run, LogError> {
     let ids = generation.sorted();
     let count = ids.len() as u64;
-    let written = Run::write(dir, generation.coverage, count, &mut ids.into_iter().map(Ok));
+    let written = Run::write((disk, dir), generation.coverage, count, &mut ids.into_iter().map(Ok));
     written.map_err(|e| LogError::failed("write ids to", dir, e))
 }
 
 /// Keeps a damaged run for whoever looks into it, out of the way: its ids are read from the journal
 /// again when the log is next opened.
-fn set_aside(path: &Path) -> Result<(), LogError> {
+fn set_aside(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
     tracing::error!(file = %path.display(), "a file of event ids is damaged and was set aside");
-    let moved = fs::rename(path, path.with_extension("damaged"));
+    let moved = disk.rename(path, &path.with_extension("damaged"));
     moved.map_err(|e| LogError::io("set aside", path, e))
 }
 
-fn remove(path: &Path) -> Result<(), LogError> {
-    fs::remove_file(path).map_err(|e| LogError::io("remove", path, e))
+fn remove(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    disk.remove(path).map_err(|e| LogError::io("remove", path, e))
 }
 
 #[cfg(test)]

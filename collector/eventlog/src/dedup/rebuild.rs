@@ -5,18 +5,21 @@ use super::merge::Slots;
 use super::run::{self, Run};
 use super::{Dedup, DedupConfig, remove, set_aside, write_generation};
 use crate::journal::Shelf;
-use crate::segment::make_dir;
 use crate::{LogError, limits};
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Dedup {
     /// Loads the runs and reads again what they leave out of the window.
     pub(crate) fn open(config: DedupConfig, shelf: &Shelf, now: i64) -> Result<Self, LogError> {
-        make_dir(&config.dir)?;
-        let spawn =
-            |name| Background::spawn(name).map_err(|e| LogError::io("start for", &config.dir, e));
+        let disk = &config.disk;
+        disk.make_dir(&config.dir).map_err(|e| LogError::io("create", &config.dir, e))?;
+        // Segments go once their ids are in a run: no run may count whose name could still be lost.
+        disk.sync_dir(&config.dir).map_err(|e| LogError::io("flush", &config.dir, e))?;
+        let spawn = |name| {
+            let background = Background::new(name, config.hands);
+            background.map_err(|e| LogError::io("start for", &config.dir, e))
+        };
         let (sealer, merger) = (spawn("sillage-seal")?, spawn("sillage-merge")?);
         let runs = load_runs(&config, shelf)?;
         let slots = Slots::of_window(config.window_ms);
@@ -67,7 +70,7 @@ impl Rebuild<'_> {
     }
 
     fn seal(&mut self, generation: &Generation) -> Result<(), LogError> {
-        let run = write_generation(&self.config.dir, generation)?;
+        let run = write_generation(&*self.config.disk, &self.config.dir, generation)?;
         self.runs.push(Arc::new(run));
         Ok(())
     }
@@ -108,11 +111,12 @@ impl Rebuild<'_> {
 
 /// The runs that count, ascending: whole, of this journal, and not part of a larger one.
 fn load_runs(config: &DedupConfig, shelf: &Shelf) -> Result<Vec<Run>, LogError> {
+    let disk = &*config.disk;
     let mut runs: Vec<Run> = Vec::new();
     for path in run_files(config)? {
-        match Run::open(&path) {
+        match Run::open(disk, &path) {
             Ok(run) => runs.push(run),
-            Err(LogError::Corrupt { .. }) => set_aside(&path)?,
+            Err(LogError::Corrupt { .. }) => set_aside(disk, &path)?,
             Err(error) => return Err(error),
         }
     }
@@ -133,7 +137,7 @@ fn load_runs(config: &DedupConfig, shelf: &Shelf) -> Result<Vec<Run>, LogError> 
     for run in runs {
         if run.coverage.to <= covered {
             // A crash came between the merge and the removal of what was merged.
-            remove(&run.path)?;
+            remove(disk, &run.path)?;
         } else {
             covered = run.coverage.to;
             kept.push(run);
@@ -145,11 +149,10 @@ fn load_runs(config: &DedupConfig, shelf: &Shelf) -> Result<Vec<Run>, LogError> 
 fn run_files(config: &DedupConfig) -> Result<Vec<PathBuf>, LogError> {
     let list = |e| LogError::io("list", &config.dir, e);
     let mut files = Vec::new();
-    for entry in fs::read_dir(&config.dir).map_err(list)? {
-        let path = entry.map_err(list)?.path();
+    for path in config.disk.list(&config.dir).map_err(list)? {
         match path.extension().and_then(|e| e.to_str()) {
             Some(run::EXTENSION) => files.push(path),
-            Some(run::UNFINISHED) => remove(&path)?,
+            Some(run::UNFINISHED) => remove(&*config.disk, &path)?,
             _ => {}
         }
     }

@@ -15,11 +15,9 @@
 //! Written under another name, made durable, then renamed. Each lookup that passes the filter reads
 //! one page and checks it, so a damaged page is named and never answers.
 use super::filter::Filter;
-use crate::LogError;
-use crate::segment::sync_dir;
-use std::fs::{self, File};
+use crate::disk::Stream;
+use crate::{Disk, DiskFile, LogError, OpenAs};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const PAGE_BYTES: usize = 4_096;
@@ -49,7 +47,7 @@ pub(crate) struct Run {
     pub(crate) path: PathBuf,
     pub(crate) coverage: Coverage,
     pub(crate) count: u64,
-    file: File,
+    file: Box<dyn DiskFile>,
     filter: Filter,
     page_starts: Vec<u128>,
 }
@@ -57,14 +55,15 @@ pub(crate) struct Run {
 impl Run {
     /// Writes `count` ascending ids. Durable, with its name, on return.
     pub(crate) fn write(
-        dir: &Path,
+        (disk, dir): (&dyn Disk, &Path),
         coverage: Coverage,
         count: u64,
         ids: &mut dyn Iterator<Item = io::Result<u128>>,
     ) -> io::Result<Self> {
         let path = dir.join(format!("{:020}-{:020}.{EXTENSION}", coverage.from, coverage.to));
         let unfinished = path.with_extension(UNFINISHED);
-        let mut out = BufWriter::with_capacity(256 << 10, File::create(&unfinished)?);
+        let made = disk.open(&unfinished, OpenAs::New)?;
+        let mut out = BufWriter::with_capacity(256 << 10, Stream::new(&*made));
         out.write_all(&head_page(coverage, count))?;
         let mut filter = Filter::for_ids(count);
         let mut page_starts = Vec::new();
@@ -91,20 +90,21 @@ impl Run {
         }
         assert_eq!(written, count, "the caller counted the ids");
         write_index(&mut out, &filter, &page_starts)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        sync_dir(dir)?;
-        let file = File::open(&path)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        made.sync_all()?;
+        disk.rename(&unfinished, &path)?;
+        disk.sync_dir(dir)?;
+        let file = disk.open(&path, OpenAs::Read)?;
         Ok(Self { path, coverage, count, file, filter, page_starts })
     }
 
     /// Opens a run and checks everything but its pages.
-    pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, LogError> {
         let io = |e: io::Error| match e.kind() {
             io::ErrorKind::UnexpectedEof => LogError::corrupt(path, 0, "it is cut"),
             _ => LogError::io("read", path, e),
         };
-        let file = File::open(path).map_err(io)?;
+        let file = disk.open(path, OpenAs::Read).map_err(io)?;
         let mut head = [0; HEAD_BYTES + 4];
         file.read_exact_at(&mut head, 0).map_err(io)?;
         let damaged = |what| LogError::corrupt(path, 0, what);
@@ -113,7 +113,7 @@ impl Run {
         let filter_bytes = Filter::bytes_for(count);
         let index_at = (1 + pages) * PAGE_BYTES as u64;
         let index_bytes = filter_bytes + pages * 16 + 4;
-        let len = file.metadata().map_err(io)?.len();
+        let len = file.bytes().map_err(io)?;
         if len != index_at + index_bytes {
             return Err(damaged("its length is wrong"));
         }
@@ -268,12 +268,14 @@ fn write_index(out: &mut impl Write, filter: &Filter, page_starts: &[u128]) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FileSystem;
+    use std::fs;
 
     const COVERAGE: Coverage = Coverage { from: 8, to: 96, least_ms: -1, largest_ms: 5, salt: 3 };
 
     fn written(dir: &Path, ids: &[u128]) -> Run {
         let count = ids.len() as u64;
-        Run::write(dir, COVERAGE, count, &mut ids.iter().map(|id| Ok(*id))).unwrap()
+        Run::write((&FileSystem, dir), COVERAGE, count, &mut ids.iter().map(|id| Ok(*id))).unwrap()
     }
 
     #[test]
@@ -282,7 +284,7 @@ mod tests {
         for (count, spread) in [(1, 1), (255, 1), (256, 7), (3_000, u128::MAX / 3_001)] {
             let ids: Vec<u128> = (1..=count).map(|n| n * spread).collect();
             let path = written(dir.path(), &ids).path;
-            let run = Run::open(&path).unwrap();
+            let run = Run::open(&FileSystem, &path).unwrap();
             assert_eq!((run.coverage, run.count), (COVERAGE, count as u64));
             assert!(ids.iter().all(|id| run.contains(*id).unwrap()));
             assert!(ids.iter().all(|id| spread == 1 || !run.contains(*id + 1).unwrap()));
@@ -301,12 +303,12 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 0x10;
             fs::write(&path, &bad).unwrap();
-            let Ok(run) = Run::open(&path) else { continue };
+            let Ok(run) = Run::open(&FileSystem, &path) else { continue };
             for id in &ids {
                 assert_ne!(run.contains(*id).ok(), Some(false), "byte {at}");
             }
         }
         fs::write(&path, &good[..good.len() - 1]).unwrap();
-        assert!(matches!(Run::open(&path), Err(LogError::Corrupt { .. })));
+        assert!(matches!(Run::open(&FileSystem, &path), Err(LogError::Corrupt { .. })));
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::contract::{append_now, append_of};
 use crate::{Clock, Cursor, EventLog, FileLog, FileLogConfig};
+use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 

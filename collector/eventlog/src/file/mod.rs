@@ -4,17 +4,19 @@ mod retention;
 mod sequencer;
 
 use crate::dedup::{Dedup, DedupConfig};
+use crate::hand::{Hands, Idle, Runner};
 use crate::intake::Intake;
 use crate::journal::{Journal, JournalConfig, JournalCounters, Shelf};
 use crate::segment::Kind;
-use crate::{Append, Appended, Clock, Cursor, Device, Disk, LogError, admission, block, limits};
+use crate::{
+    Append, Appended, Clock, Cursor, Disk, FileSystem, LogError, admission, block, limits,
+};
 pub(crate) use reader::visit_records;
 use sequencer::{Counters, Request, Sequencer};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 /// When an append is answered.
@@ -117,7 +119,7 @@ pub struct FileLog {
     counters: Arc<Counters>,
     journal_counters: Arc<JournalCounters>,
     keep_from: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
+    runner: Runner<Sequencer>,
 }
 
 impl fmt::Debug for FileLog {
@@ -134,23 +136,49 @@ impl FileLog {
     /// [`LogError::Corrupt`] names what is damaged; nothing is changed then. [`LogError::Locked`]
     /// if it is open already.
     pub fn open(config: FileLogConfig) -> Result<Self, LogError> {
-        Self::open_on(config, Arc::new(Disk))
+        Self::open_on(config, Arc::new(FileSystem))
     }
 
-    /// As [`FileLog::open`], on another device than the real one.
+    /// As [`FileLog::open`], on another disk than the machine's.
     ///
     /// # Errors
     /// As [`FileLog::open`].
-    pub fn open_on(config: FileLogConfig, device: Arc<dyn Device>) -> Result<Self, LogError> {
+    pub fn open_on(config: FileLogConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
+        Self::open_with(config, disk, Hands::Threads)
+    }
+
+    /// As [`FileLog::open_on`], but without a thread: an append is written when it is polled for the
+    /// second time, with everything that was handed in before; [`FileLog::tend_by_hand`] does what
+    /// is done in idle moments. The same calls do the same to the disk in the same order.
+    ///
+    /// # Errors
+    /// As [`FileLog::open`].
+    pub fn open_by_hand(config: FileLogConfig, disk: Arc<dyn Disk>) -> Result<Self, LogError> {
+        Self::open_with(config, disk, Hands::Caller)
+    }
+
+    /// Does what a log that was opened by hand has to do when nobody appends: closes the last group,
+    /// rolls, seals, merges, removes what is old. Nothing for any other.
+    pub fn tend_by_hand(&self) {
+        self.runner.turn(Idle::Tends);
+    }
+
+    fn open_with(
+        config: FileLogConfig,
+        disk: Arc<dyn Disk>,
+        hands: Hands,
+    ) -> Result<Self, LogError> {
         let journal = Journal::open(JournalConfig {
             dir: config.dir.clone(),
             kind: Kind::Facts,
             segment_bytes: config.segment_bytes,
             durability: config.durability,
-            device,
+            disk: Arc::clone(&disk),
             clock: config.clock.clone(),
         })?;
         let dedup = DedupConfig {
+            hands,
+            disk,
             dir: config.dedup_dir.clone(),
             window_ms: config.dedup_window_ms,
             generation_ids: config.dedup_generation_ids,
@@ -169,10 +197,9 @@ impl FileLog {
             Arc::clone(&counters),
             Arc::clone(&keep_from),
         );
-        let thread = thread::Builder::new().name("sillage-log".to_owned());
-        let thread = thread.spawn(move || sequencer.run());
-        let thread = Some(thread.map_err(|e| LogError::io("start for", &dir, e))?);
-        Ok(Self { shelf, intake, counters, journal_counters, keep_from, thread })
+        let runner = Runner::new(hands, "sillage-log", sequencer);
+        let runner = runner.map_err(|e| LogError::io("start for", &dir, e))?;
+        Ok(Self { shelf, intake, counters, journal_counters, keep_from, runner })
     }
 
     /// Lets retention remove segments that lie wholly before `cursor`. Until it is first called,
@@ -212,6 +239,7 @@ impl FileLog {
         let bytes = block::bytes_of(&append);
         let (reply, answer) = oneshot::channel();
         self.intake.push(Request { append, reply }, bytes)?;
+        self.runner.work().await;
         answer.await.unwrap_or(Err(LogError::Closed))
     }
 }
@@ -220,10 +248,7 @@ impl Drop for FileLog {
     /// Finishes what was handed in, then closes the files.
     fn drop(&mut self) {
         self.intake.close(LogError::Closed);
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported by the panic hook; whoever waited was told `Closed`.
-            drop(thread.join());
-        }
+        self.runner.end();
     }
 }
 

@@ -3,12 +3,14 @@
 use super::FileLogConfig;
 use super::retention::Retention;
 use crate::dedup::Dedup;
+use crate::hand::{Flow, Idle, Writer};
 use crate::intake::{Intake, Wake};
 use crate::journal::Journal;
 use crate::{Append, Appended, Cursor, LogError, admission, block, limits};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 type Reply = oneshot::Sender<Result<Appended, LogError>>;
@@ -53,6 +55,8 @@ pub(crate) struct Sequencer {
     keep_from: Arc<AtomicU64>,
     taken: VecDeque<(Request, usize)>,
     group: Group,
+    /// Whatever ends the work, even a panic, nobody must wait for it for ever.
+    _closer: Closer,
 }
 
 impl Sequencer {
@@ -64,28 +68,11 @@ impl Sequencer {
         keep_from: Arc<AtomicU64>,
     ) -> Self {
         let (taken, group) = (VecDeque::new(), Group::default());
-        let sequencer = Self { journal, dedup, config, intake, counters, keep_from, taken, group };
+        let _closer = Closer(Arc::clone(&intake));
+        let sequencer =
+            Self { journal, dedup, config, intake, counters, keep_from, taken, group, _closer };
         sequencer.show_dedup();
         sequencer
-    }
-
-    /// Works until the intake closes or the device fails.
-    pub(crate) fn run(mut self) {
-        // Whatever ends this thread, even a panic, nobody must wait for it for ever.
-        let _closer = Closer(Arc::clone(&self.intake));
-        loop {
-            let done = match self.intake.take(&mut self.taken, limits::IDLE_TICK) {
-                Wake::Work => self.write_taken(),
-                Wake::Idle => self.tend(),
-                Wake::Closed => break,
-            };
-            if let Err(error) = done {
-                return self.fail(&error);
-            }
-        }
-        if let Err(error) = self.journal.prove() {
-            tracing::error!(%error, "the log could not be closed cleanly");
-        }
     }
 
     fn write_taken(&mut self) -> Result<(), LogError> {
@@ -206,7 +193,29 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Refuses everything that was not answered, and everything to come.
+    fn show_dedup(&self) {
+        self.counters.dedup_ids.store(self.dedup.id_count(), Ordering::Relaxed);
+        self.counters.dedup_runs.store(self.dedup.run_count() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Writer for Sequencer {
+    fn turn(&mut self, patience: Duration, idle: Idle) -> Result<Flow, LogError> {
+        match self.intake.take(&mut self.taken, patience) {
+            Wake::Work => self.write_taken()?,
+            Wake::Idle if idle == Idle::Tends => self.tend()?,
+            Wake::Idle => {}
+            Wake::Closed => return Ok(Flow::Ended),
+        }
+        Ok(Flow::Goes)
+    }
+
+    fn close(mut self) {
+        if let Err(error) = self.journal.prove() {
+            tracing::error!(%error, "the log could not be closed cleanly");
+        }
+    }
+
     fn fail(mut self, error: &LogError) {
         tracing::error!(%error, "the log has failed and takes nothing more until it is opened anew");
         self.counters.failed.store(1, Ordering::Relaxed);
@@ -217,11 +226,6 @@ impl Sequencer {
         for reply in group.chain(rest) {
             drop(reply.send(Err(error.clone())));
         }
-    }
-
-    fn show_dedup(&self) {
-        self.counters.dedup_ids.store(self.dedup.id_count(), Ordering::Relaxed);
-        self.counters.dedup_runs.store(self.dedup.run_count() as u64, Ordering::Relaxed);
     }
 }
 

@@ -4,12 +4,14 @@ mod model;
 
 use super::*;
 use crate::contract::{append_now, append_of, contract, read_all};
-use crate::{EventLog, LogRecord};
-use std::fs::{self, File};
+use crate::wrapped::{Hooks, Wrapped};
+use crate::{DiskFile, EventLog, LogRecord};
+use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
+use std::thread;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
@@ -45,7 +47,7 @@ impl World {
     }
 
     fn segments(&self) -> Vec<PathBuf> {
-        let files = crate::segment::list(&self.config.dir).unwrap();
+        let files = crate::segment::list(&FileSystem, &self.config.dir).unwrap();
         files.segments.into_iter().map(|(_, path)| path).collect()
     }
 }
@@ -176,7 +178,7 @@ fn too_much_in_flight_is_refused_as_overload() {
     let mut world = World::new();
     world.config.in_flight_bytes_max = 1_000;
     let gate = Arc::new(Gate::default());
-    let log = FileLog::open_on(world.config.clone(), Arc::clone(&gate) as _).unwrap();
+    let log = FileLog::open_on(world.config.clone(), Wrapped::disk(&gate)).unwrap();
     let closed = gate.0.lock();
     let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let log = Arc::new(log);
@@ -195,17 +197,17 @@ fn too_much_in_flight_is_refused_as_overload() {
 }
 
 /// A device that writes only while nobody holds its lock.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Gate(parking_lot::Mutex<()>);
 
-impl Device for Gate {
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+impl Hooks for Gate {
+    fn write_at(&self, file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         let _open = self.0.lock();
-        Disk.write_at(file, bytes, offset)
+        file.write_all_at(bytes, offset)
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
-        Disk.sync(file)
+    fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
+        file.sync_data()
     }
 }
 
@@ -213,7 +215,7 @@ impl Device for Gate {
 fn appends_that_wait_together_share_one_flush() {
     let world = World::new();
     let gate = Arc::new(Gate::default());
-    let log = Arc::new(FileLog::open_on(world.config.clone(), Arc::clone(&gate) as _).unwrap());
+    let log = Arc::new(FileLog::open_on(world.config.clone(), Wrapped::disk(&gate)).unwrap());
     let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let closed = gate.0.lock();
     let tasks: Vec<_> = (0..10u128)

@@ -11,9 +11,8 @@ pub(crate) use shelf::{Shelf, Span};
 
 use crate::block::Stamp;
 use crate::file::Durability;
-use crate::segment::{self, Header, Kind, Segment};
-use crate::{Clock, Device, LogError};
-use std::fs::{File, TryLockError};
+use crate::segment::{Header, Kind, Segment};
+use crate::{Clock, Disk, DiskLock, LogError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +26,7 @@ pub(crate) struct JournalConfig {
     pub(crate) kind: Kind,
     pub(crate) segment_bytes: u64,
     pub(crate) durability: Durability,
-    pub(crate) device: Arc<dyn Device>,
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: Clock,
 }
 
@@ -56,15 +55,16 @@ pub(crate) struct Journal {
     broken: Option<LogError>,
     counters: Arc<JournalCounters>,
     /// Held as long as the journal is open.
-    _lock: File,
+    _lock: DiskLock,
 }
 
 impl Journal {
     /// Opens or creates the journal in its directory.
     pub(crate) fn open(config: JournalConfig) -> Result<Self, LogError> {
-        segment::make_dir(&config.dir)?;
-        let lock = lock(&config.dir)?;
-        let (segments, end) = match recovery::recover(&config.dir, config.kind)? {
+        let disk = &*config.disk;
+        disk.make_dir(&config.dir).map_err(|e| LogError::io("create", &config.dir, e))?;
+        let lock = lock(disk, &config.dir)?;
+        let (segments, end) = match recovery::recover(disk, &config.dir, config.kind)? {
             Some(recovered) => (recovered.segments, recovered.end),
             None => (vec![create_first(&config)?], 0),
         };
@@ -124,7 +124,7 @@ impl Journal {
         self.check()?;
         assert!(blocks.len() as u64 <= self.room(), "the caller rolls first");
         let offset = self.active.offset(self.position);
-        if let Err(e) = self.config.device.write_at(&self.active.file, blocks, offset) {
+        if let Err(e) = self.active.file.write_all_at(blocks, offset) {
             let path = self.active.path.clone();
             return Err(self.break_down("write", &path, e));
         }
@@ -145,7 +145,7 @@ impl Journal {
             return Ok(());
         }
         let started = Instant::now();
-        if let Err(e) = self.config.device.sync(&self.active.file) {
+        if let Err(e) = self.active.file.sync_data() {
             let path = self.active.path.clone();
             return Err(self.break_down("flush", &path, e));
         }
@@ -191,7 +191,8 @@ impl Journal {
         let created = self.config.clock.now_ms();
         let header = Header { base: self.position, created, ..self.active.header };
         let capacity = bytes.max(self.config.segment_bytes);
-        let segment = Arc::new(Segment::create(&self.config.dir, header, capacity)?);
+        let segment =
+            Arc::new(Segment::create(&*self.config.disk, &self.config.dir, header, capacity)?);
         self.space_end = self.position + capacity;
         self.shelf.add(Arc::clone(&segment));
         self.active = segment;
@@ -203,8 +204,8 @@ impl Journal {
     pub(crate) fn drop_oldest(&mut self) -> Result<(), LogError> {
         let Some(segment) = self.shelf.take_oldest() else { return Ok(()) };
         // One after the other, each durable: a crash must not leave a hole.
-        let removed = std::fs::remove_file(&segment.path);
-        let removed = removed.and_then(|()| segment::sync_dir(&self.config.dir));
+        let disk = &self.config.disk;
+        let removed = disk.remove(&segment.path).and_then(|()| disk.sync_dir(&self.config.dir));
         removed.map_err(|e| self.break_down("remove", &segment.path, e))
     }
 
@@ -222,36 +223,35 @@ fn create_first(config: &JournalConfig) -> Result<Arc<Segment>, LogError> {
     // The keys of the standard hasher are the only randomness the standard library gives out.
     let salt = RandomState::new().build_hasher().finish();
     let header = Header { kind: config.kind, base: 0, salt, created: config.clock.now_ms() };
-    Ok(Arc::new(Segment::create(&config.dir, header, config.segment_bytes)?))
+    let segment = Segment::create(&*config.disk, &config.dir, header, config.segment_bytes)?;
+    Ok(Arc::new(segment))
 }
 
-fn lock(dir: &Path) -> Result<File, LogError> {
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<DiskLock, LogError> {
     let path = dir.join("LOCK");
-    let file = File::create(&path).map_err(|e| LogError::io("create", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::Locked { dir: dir.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(LogError::io("lock", &path, e)),
-    }
+    let lock = disk.lock(&path).map_err(|e| LogError::io("lock", &path, e))?;
+    lock.ok_or_else(|| LogError::Locked { dir: dir.to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DiskFile;
+    use crate::wrapped::{Hooks, Wrapped};
     use parking_lot::Mutex;
     use std::io;
 
     /// Fails the first flush only, and remembers what was tried.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct FailsOnce(Mutex<Vec<&'static str>>);
 
-    impl Device for FailsOnce {
-        fn write_at(&self, _: &File, _: &[u8], _: u64) -> io::Result<()> {
+    impl Hooks for FailsOnce {
+        fn write_at(&self, _: &dyn DiskFile, _: &[u8], _: u64) -> io::Result<()> {
             self.0.lock().push("write");
             Ok(())
         }
 
-        fn sync(&self, _: &File) -> io::Result<()> {
+        fn sync(&self, _: &dyn DiskFile) -> io::Result<()> {
             let mut tried = self.0.lock();
             tried.push("flush");
             if tried.len() == 2 { Err(io::Error::other("failed once")) } else { Ok(()) }
@@ -267,7 +267,7 @@ mod tests {
             kind: Kind::Facts,
             segment_bytes: 4_096,
             durability: Durability::Fsync,
-            device: Arc::clone(&device) as _,
+            disk: Wrapped::disk(&device),
             clock: Clock::new(|| 0),
         })
         .unwrap();

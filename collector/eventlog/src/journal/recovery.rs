@@ -10,10 +10,8 @@
 use super::walk::walk;
 use crate::block::{ALIGNMENT, Block, FRAME_BYTES, Flaw, HEAD_BYTES, Seed};
 use crate::segment::{Kind, Segment};
-use crate::{LogError, limits, segment};
-use std::fs;
+use crate::{Disk, LogError, limits, segment};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,15 +25,22 @@ pub(crate) struct Recovered {
 }
 
 /// Opens all segments of `dir`; `None` if there are none.
-pub(crate) fn recover(dir: &Path, kind: Kind) -> Result<Option<Recovered>, LogError> {
-    let files = segment::list(dir).map_err(|e| LogError::io("list", dir, e))?;
+pub(crate) fn recover(
+    disk: &dyn Disk,
+    dir: &Path,
+    kind: Kind,
+) -> Result<Option<Recovered>, LogError> {
+    let files = segment::list(disk, dir).map_err(|e| LogError::io("list", dir, e))?;
     for path in files.unfinished {
         // Nothing in it was ever answered: that waits for the final name.
-        fs::remove_file(&path).map_err(|e| LogError::io("remove", &path, e))?;
+        disk.remove(&path).map_err(|e| LogError::io("remove", &path, e))?;
     }
+    // A process that ended between naming a segment and making the name durable has left one that
+    // is seen and that a power cut takes away, with everything answered from it since.
+    disk.sync_dir(dir).map_err(|e| LogError::io("flush", dir, e))?;
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(files.segments.len());
     for (base, path) in files.segments {
-        let segment = Segment::open(path, kind, base)?;
+        let segment = Segment::open(disk, path, kind, base)?;
         if let Some(before) = segments.last() {
             check_joint(before, &segment)?;
         }
@@ -89,8 +94,7 @@ fn recover_tail(segment: &Segment) -> Result<u64, LogError> {
 /// it from the device: after a failed flush the memory holds bytes that the device does not.
 fn flush_and_forget(segment: &Segment) -> io::Result<()> {
     segment.file.sync_all()?;
-    rustix::fs::fadvise(&segment.file, 0, None, rustix::fs::Advice::DontNeed)?;
-    Ok(())
+    segment.file.forget_cached()
 }
 
 /// What lies behind the last valid block.

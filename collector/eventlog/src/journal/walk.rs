@@ -4,7 +4,6 @@ use crate::limits;
 use crate::segment::Segment;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 /// Where a walk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

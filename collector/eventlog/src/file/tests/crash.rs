@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 /// Fails the n-th flush or write, and counts what is tried after that.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Failing {
     flush_at: usize,
     write_at: usize,
@@ -13,19 +13,19 @@ struct Failing {
     writes: AtomicUsize,
 }
 
-impl Device for Failing {
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+impl Hooks for Failing {
+    fn write_at(&self, file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         if self.writes.fetch_add(1, Ordering::SeqCst) + 1 == self.write_at {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        Disk.write_at(file, bytes, offset)
+        file.write_all_at(bytes, offset)
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
+    fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
         if self.flushes.fetch_add(1, Ordering::SeqCst) + 1 == self.flush_at {
             return Err(io::Error::other("the device is gone"));
         }
-        Disk.sync(file)
+        file.sync_data()
     }
 }
 
@@ -34,7 +34,7 @@ fn a_failed_flush_or_write_is_final_and_never_tried_again() {
     for (flush_at, write_at) in [(2, 0), (0, 2)] {
         let world = World::new();
         let device = Arc::new(Failing { flush_at, write_at, ..Failing::default() });
-        let log = FileLog::open_on(world.config.clone(), Arc::clone(&device) as _).unwrap();
+        let log = FileLog::open_on(world.config.clone(), Wrapped::disk(&device)).unwrap();
         let end = append_now(&log, one(1, 10)).end;
         for id in [2, 2, 3, 1] {
             let refused = append_result(&log, one(id, 10));
@@ -56,7 +56,7 @@ fn a_failed_flush_or_write_is_final_and_never_tried_again() {
 fn an_answer_comes_only_after_the_flush() {
     let world = World::new();
     let journal = Arc::new(Witness::default());
-    let log = FileLog::open_on(world.config.clone(), Arc::clone(&journal) as _).unwrap();
+    let log = FileLog::open_on(world.config.clone(), Wrapped::disk(&journal)).unwrap();
     for n in 0..30 {
         append_now(&log, one(n, 500));
         assert_eq!(journal.0.lock().last(), Some(&"flush"), "append {n}");
@@ -64,17 +64,17 @@ fn an_answer_comes_only_after_the_flush() {
 }
 
 /// Remembers what was done.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Witness(Mutex<Vec<&'static str>>);
 
-impl Device for Witness {
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+impl Hooks for Witness {
+    fn write_at(&self, file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.0.lock().push("write");
-        Disk.write_at(file, bytes, offset)
+        file.write_all_at(bytes, offset)
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
-        Disk.sync(file)?;
+    fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
+        file.sync_data()?;
         self.0.lock().push("flush");
         Ok(())
     }
@@ -86,7 +86,7 @@ fn without_durability_the_flush_is_left_to_the_system() {
     world.config.durability = Durability::Os;
     world.config.segment_bytes = 1 << 20;
     let witness = Arc::new(Witness::default());
-    let log = FileLog::open_on(world.config.clone(), Arc::clone(&witness) as _).unwrap();
+    let log = FileLog::open_on(world.config.clone(), Wrapped::disk(&witness)).unwrap();
     append_now(&log, one(1, 10));
     assert_eq!(witness.0.lock().first(), Some(&"write"));
     assert_eq!(log.stats().groups, 1);

@@ -59,7 +59,8 @@ fn what_was_cut_off_never_comes_back() {
     let path = copy.segments().pop().unwrap();
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     let seed = {
-        let header = crate::segment::Segment::open(path, Kind::Facts, 0).unwrap().header;
+        let header =
+            crate::segment::Segment::open(&FileSystem, path, Kind::Facts, 0).unwrap().header;
         block::Seed::from_salt(header.salt)
     };
     let mut blocks = Vec::new();

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 /// A device that dies in a chosen write or flush and keeps only some sectors of what was not yet
 /// flushed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Mortal(Mutex<Life>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Life {
     /// The write (or the flush after it) that kills.
     dies_in: Option<Death>,
@@ -29,8 +29,8 @@ struct Death {
 
 const SECTOR: usize = 64;
 
-impl Device for Mortal {
-    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+impl Hooks for Mortal {
+    fn write_at(&self, file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut life = self.0.lock();
         if life.is_dead {
             return Err(io::Error::other("dead"));
@@ -41,7 +41,7 @@ impl Device for Mortal {
                 let death = death.clone();
                 for (index, sector) in bytes.chunks(SECTOR).enumerate() {
                     if death.kept >> (index % 64) & 1 == 1 {
-                        Disk.write_at(file, sector, offset + (index * SECTOR) as u64)?;
+                        file.write_all_at(sector, offset + (index * SECTOR) as u64)?;
                     }
                 }
                 if !death.in_flush {
@@ -52,16 +52,16 @@ impl Device for Mortal {
             }
             None => {}
         }
-        Disk.write_at(file, bytes, offset)
+        file.write_all_at(bytes, offset)
     }
 
-    fn sync(&self, file: &File) -> io::Result<()> {
+    fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
         let mut life = self.0.lock();
         if life.is_dead || matches!(&life.dies_in, Some(d) if d.in_flush && d.after_writes == 0) {
             life.is_dead = true;
             return Err(io::Error::other("died in a flush"));
         }
-        Disk.sync(file)
+        file.sync_data()
     }
 }
 
@@ -227,7 +227,7 @@ impl Trial {
         self.log = None;
         self.device = Arc::default();
         let device = Arc::clone(&self.device);
-        let log = FileLog::open_on(self.world.config.clone(), device).unwrap();
+        let log = FileLog::open_on(self.world.config.clone(), Wrapped::disk(&device)).unwrap();
         self.model.check(&log);
         self.log = Some(log);
     }
