@@ -89,6 +89,7 @@ pub(crate) fn open_log(
         Durability::Os => sillage_eventlog::Durability::Os,
     };
     let log = FileLogConfig {
+        segment_bytes: project.log.segment_mib << 20,
         durability,
         retention_bytes: project.log.retention_mib << 20,
         retention_age_ms: project.log.retention_age.ms(),

@@ -8,6 +8,7 @@ use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
+use crate::reserve::Reserve;
 use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -139,6 +140,8 @@ impl Running {
             ..IngestConfig::default()
         };
         let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let reserve = Reserve::new(&config, &ingest);
+        reserve.look();
         let writers = start_writers(&config, &projects)?;
         let (stop, stopped) = watch::channel(false);
         let mut faces = Vec::new();
@@ -179,6 +182,7 @@ impl Running {
         for project in &projects {
             faces.push(tokio::spawn(release_log(project, stopped.clone())));
         }
+        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
