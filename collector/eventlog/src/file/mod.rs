@@ -117,6 +117,7 @@ pub struct FileLog {
     counters: Arc<Counters>,
     journal_counters: Arc<JournalCounters>,
     keep_from: Arc<AtomicU64>,
+    durability: Durability,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -161,7 +162,7 @@ impl FileLog {
         let intake = Arc::new(Intake::new(config.in_flight_bytes_max));
         let counters = Arc::new(Counters::default());
         let keep_from = Arc::new(AtomicU64::new(0));
-        let dir = config.dir.clone();
+        let (dir, durability) = (config.dir.clone(), config.durability);
         let sequencer = Sequencer::new(
             (journal, dedup),
             config,
@@ -172,7 +173,7 @@ impl FileLog {
         let thread = thread::Builder::new().name("sillage-log".to_owned());
         let thread = thread.spawn(move || sequencer.run());
         let thread = Some(thread.map_err(|e| LogError::io("start for", &dir, e))?);
-        Ok(Self { shelf, intake, counters, journal_counters, keep_from, thread })
+        Ok(Self { shelf, intake, counters, journal_counters, keep_from, durability, thread })
     }
 
     /// Lets retention remove segments that lie wholly before `cursor`. Until it is first called,

@@ -1,10 +1,11 @@
-//! `torture [--kills N] [--cuts N] [--control N] [--seed S] [--seconds T]`: so many kills, power cuts, and cuts of
-//! a collector that answers too early, in worlds of some twenty deaths each. `--seconds` begins no more worlds
-//! after that time. Prints what was met; ends with 1 if anything was lost, doubled or wrong, if kills came only
+//! `torture [--kills N] [--cuts N] [--control N] [--faults 1|2] [--damage 1|2] [--seed S] [--seconds T]`: so many
+//! kills, power cuts, and cuts of a collector that answers too early, in worlds of some twenty deaths each; some
+//! (1) or all (2) faults of the disk and damages to files. `--seconds` begins no more worlds after that time. Prints what was met; ends with 1 if anything was lost, doubled or wrong, if kills came only
 //! while nothing was done, or if the control lost nothing.
 use sillage_e2e::torture::check::Findings;
 use sillage_e2e::torture::report::{HEAD, Tally};
-use sillage_e2e::torture::{cuts, in_own_namespace, kills};
+use sillage_e2e::torture::faults::Case;
+use sillage_e2e::torture::{cuts, damage, faults, in_own_namespace, kills};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let of = |name: &str| settings.get(name).copied();
     let (seed, seconds) = (of("--seed").unwrap_or(1), of("--seconds").unwrap_or(86_400));
     let until = Instant::now() + Duration::from_secs(seconds);
-    let mut faults = Vec::new();
+    let mut wrong = Vec::new();
     let mut rows = String::new();
     let kinds: [(&str, &str, fn(u64, u64) -> Tally); 2] =
         [("--kills", "kill -9", kills::world), ("--cuts", "power cut", cuts::world)];
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         if wanted > 0 {
             rows.push_str(&tally.row(name));
             println!("\n{name}: {} worlds\n\n{}", tally.worlds, tally.histogram());
-            judge(name, &tally, &mut faults);
+            judge(name, &tally, &mut wrong);
         }
     }
     let wanted = of("--control").unwrap_or(0);
@@ -41,20 +42,35 @@ fn main() -> ExitCode {
              cuts; it came up by itself after {recovered}"
         );
         if lost == 0 {
-            faults.push("the control lost nothing: cuts prove nothing here".to_owned());
+            wrong.push("the control lost nothing: cuts prove nothing here".to_owned());
         }
         if recovered < cuts {
-            faults.push(format!("the control did not come up after {} cuts:\n{said}", cuts - recovered));
+            wrong.push(format!("the control did not come up after {} cuts:\n{said}", cuts - recovered));
+        }
+    }
+    let some: [(&str, fn(u64) -> Vec<Case>, fn(u64) -> Vec<Case>); 2] =
+        [("--faults", faults::some, faults::all), ("--damage", damage::some, damage::all)];
+    for (option, some, all) in some {
+        let cases = match of(option).unwrap_or(0) {
+            0 => continue,
+            1 => some(seed),
+            _ => all(seed),
+        };
+        println!("\n| {} | what came of it |\n|---|---|", option.trim_start_matches('-'));
+        for Case { fault, outcome } in cases {
+            let text = outcome.as_ref().unwrap_or_else(|wrong| wrong);
+            println!("| {fault} | {}{text} |", if outcome.is_ok() { "" } else { "NOT WELL: " });
+            wrong.extend(outcome.err().map(|text| format!("{fault}: {text}")));
         }
     }
     if !rows.is_empty() {
         println!("\n{HEAD}{rows}");
     }
-    for fault in &faults {
+    for fault in &wrong {
         println!("FAULT: {fault}");
     }
-    println!("{}", if faults.is_empty() { "all is well" } else { "NOT WELL" });
-    ExitCode::from(u8::from(!faults.is_empty()))
+    println!("{}", if wrong.is_empty() { "all is well" } else { "NOT WELL" });
+    ExitCode::from(u8::from(!wrong.is_empty()))
 }
 
 /// The numbers that follow the options.

@@ -1,5 +1,5 @@
 //! The three views of what happened, compared: the log's bytes, the engine's answers, Redis.
-use super::dump::Dump;
+use super::dump::{Dump, Found};
 use super::event::PERSONS;
 use super::journal::{Fate, Journal};
 use super::node::Node;
@@ -131,6 +131,16 @@ impl Oracle {
         let findings = &mut self.findings;
         (findings.lost, findings.doubled, findings.altered, findings.foreign) =
             (lost, doubled, altered, foreign);
+    }
+
+    /// Takes from the journal alone what must be there: for a log that was whole when all was answered.
+    pub fn count_by_journal(&mut self) {
+        for (number, intent) in self.journal.read() {
+            if intent.fate == Fate::Acked {
+                self.dump.events.insert(number, Found { times: 1, hash: intent.hash });
+                *self.dump.persons.entry(intent.person).or_default() += 1;
+            }
+        }
     }
 
     /// Compares what the engine and Redis say with the log, as it was looked at last. Nothing may be sent since.

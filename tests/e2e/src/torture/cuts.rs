@@ -1,6 +1,6 @@
 //! Worlds in which the power goes, while the collector works and while it recovers; and the control, in which an
 //! answer does not wait for the disk, so that a cut must cost something.
-use super::check::Oracle;
+use super::check::{Findings, Oracle};
 use super::event::Dice;
 use super::journal::Journal;
 use super::kills::PACE;
@@ -143,8 +143,15 @@ pub fn control(seed: u64, cuts: u64) -> Control {
         node.start(None);
         match node.wait_ready() {
             Start::Ready(_) => {
-                node.settle();
-                control.recovered += 1;
+                oracle.findings = Findings::default();
+                oracle.look_at_views(&node, None);
+                // A worker that cannot go on takes the collector with it within a second.
+                std::thread::sleep(Duration::from_secs(1));
+                let stands = oracle.findings.is_clean() && node.ended().is_none();
+                control.recovered += u64::from(stands);
+                if !stands {
+                    control.said = format!("{:?}\n{}", oracle.findings.notes, node.tail());
+                }
             }
             Start::Ended(_) => control.said = node.tail(),
         }

@@ -6,8 +6,10 @@
 //! namespace of its own ([`in_own_namespace`]), so that nothing stays mounted whatever ends it.
 pub mod check;
 pub mod cuts;
+pub mod damage;
 pub mod dump;
 pub mod event;
+pub mod faults;
 pub mod journal;
 pub mod kills;
 pub mod load;
