@@ -52,8 +52,9 @@ pub fn world(seed: u64, cuts: u64) -> Tally {
     while tally.count() < cuts && oracle.findings.is_clean() {
         node.start(None);
         let (stage, work) = live(&mut node, &mut dice, &load, &mut tally, &mut oracle);
-        volume.cut();
+        let since = volume.cut();
         node.kill();
+        journal.was_dark_since(since);
         volume.restore();
         tally.died(stage, work, "power cut");
         oracle.look_at_log(&node);
@@ -69,8 +70,9 @@ pub fn world(seed: u64, cuts: u64) -> Tally {
     }
     if oracle.findings.is_clean() {
         node.settle();
-        volume.cut();
+        let since = volume.cut();
         node.kill();
+        journal.was_dark_since(since);
         volume.restore();
         oracle.look_at_log(&node);
         node.start_ready();
@@ -132,8 +134,9 @@ pub fn control(seed: u64, cuts: u64) -> Control {
         node.start_ready();
         let load = Load::start(node.http, dice.word(), &journal, PACE);
         std::thread::sleep(Duration::from_millis(dice.within(500, 2_500)));
-        volume.cut();
+        let since = volume.cut();
         node.kill();
+        journal.was_dark_since(since);
         volume.restore();
         drop(load.stop());
         oracle.look_at_log(&node);

@@ -182,9 +182,10 @@ impl Model {
         }
         self.node.kill();
         let said = self.node.said().get(before..).unwrap_or_default().to_owned();
+        // Of a file that is missing its neighbour is named, or the states and ids that know more.
         let names = |text: &str| {
-            let is_name = text.contains(name) && text.contains("position");
-            is_name || text.contains("but it ends at") || text.contains("it lost data")
+            let is_place = text.contains("is damaged at position");
+            is_place || text.contains("but it ends at") || text.contains(name)
         };
         if matches!(start, Start::Ended(_)) {
             return if names(&said) {

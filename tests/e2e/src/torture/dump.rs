@@ -41,7 +41,11 @@ impl Dump {
     /// # Errors
     /// What is wrong with the files, or with what was read before.
     pub fn read_on(&mut self, folder: &Path) -> Result<(), String> {
-        let segments = segments(folder)?;
+        let segments = if folder.exists() { segments(folder)? } else { Vec::new() };
+        if segments.is_empty() && self.end == 0 {
+            // It died before it had made any.
+            return Ok(());
+        }
         let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
             return Err("there is no segment".to_owned());
         };

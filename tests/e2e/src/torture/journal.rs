@@ -35,6 +35,19 @@ pub struct Intent {
 pub struct Journal {
     path: PathBuf,
     file: Mutex<File>,
+    /// From when to when the machine had no power, in nanoseconds since 1970.
+    dark: Mutex<Vec<(u64, u64)>>,
+}
+
+/// Nanoseconds since 1970.
+///
+/// # Panics
+/// If the clock is before that.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "compared with what another process measured")]
+pub fn now_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.expect("after 1970").as_nanos()).expect("this century")
 }
 
 impl Journal {
@@ -45,7 +58,7 @@ impl Journal {
     #[must_use]
     pub fn create(path: &Path) -> Self {
         let file = File::options().create_new(true).append(true).open(path);
-        Self { path: path.to_owned(), file: Mutex::new(file.expect("a new journal")) }
+        Self { path: path.to_owned(), file: Mutex::new(file.expect("a new journal")), dark: Mutex::default() }
     }
 
     /// Notes that these will be sent; durable on return.
@@ -74,9 +87,19 @@ impl Journal {
             Fate::Unknown => 'u',
             Fate::Refused => 'r',
         };
-        let line = format!("{word} {first} {count}\n");
+        let line = format!("{word} {first} {count} {}\n", now_ns());
         let mut file = self.file.lock().expect("nobody panics");
         file.write_all(line.as_bytes()).expect("the journal takes lines");
+    }
+
+    /// Notes that the machine has had no power since `from`. A process that only believes in a power cut goes on
+    /// for a moment, and its file system may still say yes to a flush that it has lost: such answers could not
+    /// have left a machine without power, and count as none.
+    ///
+    /// # Panics
+    /// If another thread has.
+    pub fn was_dark_since(&self, from: u64) {
+        self.dark.lock().expect("nobody panics").push((from, now_ns()));
     }
 
     /// Everything in it, by the events' numbers.
@@ -86,6 +109,7 @@ impl Journal {
     #[must_use]
     pub fn read(&self) -> BTreeMap<u64, Intent> {
         let text = std::fs::read_to_string(&self.path).expect("the journal is there");
+        let dark = self.dark.lock().expect("nobody panics").clone();
         let mut intents: BTreeMap<u64, Intent> = BTreeMap::new();
         let mut answered: BTreeMap<u64, Fate> = BTreeMap::new();
         for line in text.lines() {
@@ -99,9 +123,10 @@ impl Journal {
                     intents.insert(number(1), intent);
                 }
                 word => {
+                    let is_dark = dark.iter().any(|span| (span.0..=span.1).contains(&number(3)));
                     let fate = match word {
-                        "a" => Fate::Acked,
-                        "u" => Fate::Unknown,
+                        "a" if !is_dark => Fate::Acked,
+                        "a" | "u" => Fate::Unknown,
                         "r" => Fate::Refused,
                         other => panic!("no word of a journal: {other}"),
                     };
