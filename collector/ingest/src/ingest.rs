@@ -7,7 +7,9 @@ use crate::counted::{Desk, Sums, by_code};
 use crate::flight::{Held, InFlight};
 use crate::inflate::Coding;
 use crate::judge::{Case, Court, HeadKey, Judged, Policy, Refused};
-use crate::limits::{APPEND_WAIT_MAX, BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX};
+use crate::limits::{
+    APPEND_WAIT_MAX, BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX,
+};
 use crate::reply::{self, Reply};
 use crate::signal::{EventCounts, Signals};
 use crate::{Admission, AskedOf, Refusal, Route, body, check_framing};

@@ -4,10 +4,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs the program, which must find nothing wrong; what it has printed.
+#[allow(clippy::print_stdout, reason = "what is measured is told")]
 fn torture(arguments: &[&str]) -> String {
-    for (program, package) in [("strace", "strace"), ("mkfs.ext4", "e2fsprogs"), ("unshare", "util-linux")] {
+    for (program, package) in
+        [("strace", "strace"), ("mkfs.ext4", "e2fsprogs"), ("unshare", "util-linux")]
+    {
         let found = Command::new(program).arg("-V").output();
-        assert!(found.is_ok(), "{program} is missing: .ci/setup test, or apt-get install {package}");
+        assert!(
+            found.is_ok(),
+            "{program} is missing: .ci/setup test, or apt-get install {package}"
+        );
     }
     let id = Command::new("id").arg("-u").output().expect("id runs");
     assert_eq!(id.stdout, b"0\n", "file systems of its own and power cuts take root");
@@ -31,7 +37,10 @@ fn kills_at_any_time_and_call_lose_and_double_nothing() {
 #[test]
 fn power_cuts_lose_and_double_nothing_but_where_answers_do_not_wait_for_the_disk() {
     let printed = torture(&["--cuts", "15", "--control", "2", "--seed", "12"]);
-    assert!(printed.contains("came up by itself after 2"), "the control lost events, and no more than that");
+    assert!(
+        printed.contains("came up by itself after 2"),
+        "the control lost events, and no more than that"
+    );
 }
 
 #[test]

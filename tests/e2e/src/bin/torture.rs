@@ -3,8 +3,8 @@
 //! (1) or all (2) faults of the disk and damages to files. `--seconds` begins no more worlds after that time. Prints what was met; ends with 1 if anything was lost, doubled or wrong, if kills came only
 //! while nothing was done, or if the control lost nothing.
 use sillage_e2e::torture::check::Findings;
-use sillage_e2e::torture::report::{HEAD, Tally};
 use sillage_e2e::torture::faults::Case;
+use sillage_e2e::torture::report::{HEAD, Tally};
 use sillage_e2e::torture::{cuts, damage, faults, in_own_namespace, kills};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,64 +13,77 @@ use std::time::{Duration, Instant};
 /// Deaths of a world.
 const DEATHS: u64 = 20;
 
+/// Runs a world with this seed and so many deaths.
+type World = fn(u64, u64) -> Tally;
+/// Runs the cases of a kind.
+type Cases = fn(u64) -> Vec<Case>;
+
 #[allow(clippy::print_stdout, reason = "the tables are what it is run for")]
 fn main() -> ExitCode {
     let arguments = in_own_namespace();
     let settings = settings(&arguments);
-    let of = |name: &str| settings.get(name).copied();
-    let (seed, seconds) = (of("--seed").unwrap_or(1), of("--seconds").unwrap_or(86_400));
+    let of = |name: &str| settings.get(name).copied().unwrap_or(0);
+    let seed = settings.get("--seed").copied().unwrap_or(1);
+    let seconds = settings.get("--seconds").copied().unwrap_or(86_400);
     let until = Instant::now() + Duration::from_secs(seconds);
-    let mut wrong = Vec::new();
-    let mut rows = String::new();
-    let kinds: [(&str, &str, fn(u64, u64) -> Tally); 2] =
+    let (mut wrong, mut rows) = (Vec::new(), String::new());
+    let kinds: [(&str, &str, World); 2] =
         [("--kills", "kill -9", kills::world), ("--cuts", "power cut", cuts::world)];
     for (option, name, world) in kinds {
-        let wanted = of(option).unwrap_or(0);
-        let tally = worlds(name, seed, wanted, until, world);
-        if wanted > 0 {
-            rows.push_str(&tally.row(name));
+        if of(option) > 0 {
+            let tally = worlds(name, seed, of(option), until, world);
             println!("\n{name}: {} worlds\n\n{}", tally.worlds, tally.histogram());
+            rows.push_str(&tally.row(name));
             judge(name, &tally, &mut wrong);
         }
     }
-    let wanted = of("--control").unwrap_or(0);
-    if wanted > 0 {
-        let control = cuts::control(seed, wanted);
-        let cuts::Control { cuts, acked, lost, losing, recovered, said } = control;
-        println!(
-            "\ncontrol, durability = \"os\": {cuts} cuts, {lost} of {acked} acknowledged events lost in {losing} \
-             cuts; it came up by itself after {recovered}"
-        );
-        if lost == 0 {
-            wrong.push("the control lost nothing: cuts prove nothing here".to_owned());
-        }
-        if recovered < cuts {
-            wrong.push(format!("the control did not come up after {} cuts:\n{said}", cuts - recovered));
-        }
+    if of("--control") > 0 {
+        control(seed, of("--control"), &mut wrong);
     }
-    let some: [(&str, fn(u64) -> Vec<Case>, fn(u64) -> Vec<Case>); 2] =
+    let kinds: [(&str, Cases, Cases); 2] =
         [("--faults", faults::some, faults::all), ("--damage", damage::some, damage::all)];
-    for (option, some, all) in some {
-        let cases = match of(option).unwrap_or(0) {
-            0 => continue,
-            1 => some(seed),
-            _ => all(seed),
-        };
-        println!("\n| {} | what came of it |\n|---|---|", option.trim_start_matches('-'));
-        for Case { fault, outcome } in cases {
-            let text = outcome.as_ref().unwrap_or_else(|wrong| wrong);
-            println!("| {fault} | {}{text} |", if outcome.is_ok() { "" } else { "NOT WELL: " });
-            wrong.extend(outcome.err().map(|text| format!("{fault}: {text}")));
+    for (option, some, all) in kinds {
+        match of(option) {
+            0 => {}
+            1 => tell(option, some(seed), &mut wrong),
+            _ => tell(option, all(seed), &mut wrong),
         }
     }
     if !rows.is_empty() {
         println!("\n{HEAD}{rows}");
     }
-    for fault in &wrong {
-        println!("FAULT: {fault}");
+    for text in &wrong {
+        println!("FAULT: {text}");
     }
     println!("{}", if wrong.is_empty() { "all is well" } else { "NOT WELL" });
     ExitCode::from(u8::from(!wrong.is_empty()))
+}
+
+/// Cuts of a collector that answers too early: they must cost something, or the others prove nothing.
+#[allow(clippy::print_stdout, reason = "it is a result")]
+fn control(seed: u64, cuts: u64, wrong: &mut Vec<String>) {
+    let cuts::Control { cuts, acked, lost, losing, recovered, said } = cuts::control(seed, cuts);
+    println!(
+        "\ncontrol, durability = \"os\": {cuts} cuts, {lost} of {acked} acknowledged events lost in {losing} cuts; \
+         it came up by itself after {recovered}"
+    );
+    if lost == 0 {
+        wrong.push("the control lost nothing: cuts prove nothing here".to_owned());
+    }
+    if recovered < cuts {
+        wrong.push(format!("the control did not come up after {} cuts:\n{said}", cuts - recovered));
+    }
+}
+
+/// Tells what came of faults or damages.
+#[allow(clippy::print_stdout, reason = "it is a result")]
+fn tell(option: &str, cases: Vec<Case>, wrong: &mut Vec<String>) {
+    println!("\n| {} | what came of it |\n|---|---|", option.trim_start_matches('-'));
+    for Case { fault, outcome } in cases {
+        let text = outcome.as_ref().unwrap_or_else(|wrong| wrong);
+        println!("| {fault} | {}{text} |", if outcome.is_ok() { "" } else { "NOT WELL: " });
+        wrong.extend(outcome.err().map(|text| format!("{fault}: {text}")));
+    }
 }
 
 /// The numbers that follow the options.
@@ -83,13 +96,7 @@ fn settings(arguments: &[String]) -> BTreeMap<&str, u64> {
 }
 
 #[allow(clippy::print_stdout, reason = "long runs tell how far they are")]
-fn worlds(
-    name: &str,
-    first: u64,
-    deaths: u64,
-    until: Instant,
-    world: fn(u64, u64) -> Tally,
-) -> Tally {
+fn worlds(name: &str, first: u64, deaths: u64, until: Instant, world: World) -> Tally {
     let mut all = Tally::default();
     let mut seed = first;
     while all.count() < deaths && all.findings.is_clean() && Instant::now() < until {
@@ -108,16 +115,21 @@ fn worlds(
     all
 }
 
-fn judge(name: &str, tally: &Tally, faults: &mut Vec<String>) {
+fn judge(name: &str, tally: &Tally, wrong: &mut Vec<String>) {
     if !tally.findings.is_clean() {
         let Findings { notes, .. } = &tally.findings;
-        faults.push(format!("{name}: {:?}", Findings { notes: Vec::new(), ..tally.findings.clone() }));
-        faults.extend(notes.iter().cloned());
+        wrong.push(format!(
+            "{name}: {:?}",
+            Findings { notes: Vec::new(), ..tally.findings.clone() }
+        ));
+        wrong.extend(notes.iter().cloned());
     }
     if tally.is_void() {
-        faults.push(format!("{name}: the collector did nothing whenever it died: this proves nothing"));
+        wrong.push(format!(
+            "{name}: the collector did nothing whenever it died: this proves nothing"
+        ));
     }
     if tally.unknown.0 == 0 {
-        faults.push(format!("{name}: no request was interrupted"));
+        wrong.push(format!("{name}: no request was interrupted"));
     }
 }

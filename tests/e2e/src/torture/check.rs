@@ -35,7 +35,8 @@ impl Findings {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let Self { lost, doubled, altered, foreign, engine_differs, redis_differs, broken, .. } = self;
+        let Self { lost, doubled, altered, foreign, engine_differs, redis_differs, broken, .. } =
+            self;
         lost + doubled + altered + foreign + engine_differs + redis_differs + broken == 0
     }
 

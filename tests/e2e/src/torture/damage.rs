@@ -219,7 +219,8 @@ fn hurt(dice: &mut Dice, damage: Damage, path: &Path, (base, end): (u64, u64)) -
             format!(" at byte {at}")
         }
         Damage::Frame => {
-            let (block, field) = (block_before(path, dice.within(HEADER, acked)), dice.within(0, 16));
+            let (block, field) =
+                (block_before(path, dice.within(HEADER, acked)), dice.within(0, 16));
             flip(path, block + field, dice.within(0, 8));
             format!(" at byte {field} of the block at {block}")
         }
@@ -240,7 +241,10 @@ fn hurt(dice: &mut Dice, damage: Damage, path: &Path, (base, end): (u64, u64)) -
             format!(" at byte {at}")
         }
         Damage::Swapped => {
-            let (a, b) = (dice.within(1, acked / 1_024) * 512, dice.within(acked / 1_024, acked / 512) * 512);
+            let (a, b) = (
+                dice.within(1, acked / 1_024) * 512,
+                dice.within(acked / 1_024, acked / 512) * 512,
+            );
             let (mut left, mut right) = ([0; 512], [0; 512]);
             file().read_exact_at(&mut left, a).expect("it can be read");
             file().read_exact_at(&mut right, b).expect("it can be read");
@@ -279,9 +283,9 @@ fn block_before(path: &Path, byte: u64) -> u64 {
     let mut at = HEADER;
     loop {
         let place = usize::try_from(at).expect("a file fits");
-        let len = bytes.get(place..place + 4).map_or(0, |len| {
-            u32::from_le_bytes(len.try_into().expect("four bytes"))
-        });
+        let len = bytes
+            .get(place..place + 4)
+            .map_or(0, |len| u32::from_le_bytes(len.try_into().expect("four bytes")));
         let next = at + 8 + u64::from(len);
         if len == 0 || next > byte {
             return at;

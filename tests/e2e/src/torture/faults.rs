@@ -120,7 +120,9 @@ impl Rig {
         }
         let Met { refused, slowest_refusal_ms, .. } = met;
         let acked = oracle.acked;
-        Ok(format!("{what}; {refused} refusals, the slowest {slowest_refusal_ms} ms; all {acked} there"))
+        Ok(format!(
+            "{what}; {refused} refusals, the slowest {slowest_refusal_ms} ms; all {acked} there"
+        ))
     }
 }
 
@@ -160,7 +162,9 @@ fn nearly_full(seed: u64) -> Case {
         std::fs::remove_file(&filling).map_err(|e| e.to_string())?;
         rig.flows()?;
         rig.comes("ready", || rig.node.is_ready())?;
-        rig.all_is_there("refused while there was less than the reserve, took events again by itself")
+        rig.all_is_there(
+            "refused while there was less than the reserve, took events again by itself",
+        )
     };
     Case { fault: "disk fills up to the reserve".to_owned(), outcome: outcome() }
 }

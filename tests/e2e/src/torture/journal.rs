@@ -58,7 +58,11 @@ impl Journal {
     #[must_use]
     pub fn create(path: &Path) -> Self {
         let file = File::options().create_new(true).append(true).open(path);
-        Self { path: path.to_owned(), file: Mutex::new(file.expect("a new journal")), dark: Mutex::default() }
+        Self {
+            path: path.to_owned(),
+            file: Mutex::new(file.expect("a new journal")),
+            dark: Mutex::default(),
+        }
     }
 
     /// Notes that these will be sent; durable on return.
@@ -76,20 +80,32 @@ impl Journal {
         file.sync_data().expect("the journal is durable");
     }
 
-    /// Notes what came of the events from `first` on. Not flushed: if the machine dies an answer is
+    /// Whether the machine had no power then.
+    ///
+    /// # Panics
+    /// If another thread has.
+    #[must_use]
+    pub fn is_dark(&self, at: u64) -> bool {
+        let dark = self.dark.lock().expect("nobody panics");
+        dark.iter().any(|&(from, to)| (from..=to).contains(&at))
+    }
+
+    /// Notes what came of the events from `first` on, and gives the time of that. Not flushed: if the machine dies an answer is
     /// forgotten, and its events count as unknown.
     ///
     /// # Panics
     /// If it cannot be written.
-    pub fn answer(&self, first: u64, count: u64, fate: Fate) {
+    pub fn answer(&self, first: u64, count: u64, fate: Fate) -> u64 {
         let word = match fate {
             Fate::Acked => 'a',
             Fate::Unknown => 'u',
             Fate::Refused => 'r',
         };
-        let line = format!("{word} {first} {count} {}\n", now_ns());
+        let now = now_ns();
+        let line = format!("{word} {first} {count} {now}\n");
         let mut file = self.file.lock().expect("nobody panics");
         file.write_all(line.as_bytes()).expect("the journal takes lines");
+        now
     }
 
     /// Notes that the machine has had no power since `from`. A process that only believes in a power cut goes on
@@ -109,7 +125,6 @@ impl Journal {
     #[must_use]
     pub fn read(&self) -> BTreeMap<u64, Intent> {
         let text = std::fs::read_to_string(&self.path).expect("the journal is there");
-        let dark = self.dark.lock().expect("nobody panics").clone();
         let mut intents: BTreeMap<u64, Intent> = BTreeMap::new();
         let mut answered: BTreeMap<u64, Fate> = BTreeMap::new();
         for line in text.lines() {
@@ -123,7 +138,7 @@ impl Journal {
                     intents.insert(number(1), intent);
                 }
                 word => {
-                    let is_dark = dark.iter().any(|span| (span.0..=span.1).contains(&number(3)));
+                    let is_dark = self.is_dark(number(3));
                     let fate = match word {
                         "a" if !is_dark => Fate::Acked,
                         "a" | "u" => Fate::Unknown,

@@ -79,7 +79,8 @@ impl World {
                     self.tally.started(after);
                 }
                 let most = u64::try_from(LIFE_MAX.as_millis()).expect("short");
-                let life = injection.as_ref().map_or_else(|| self.dice.within(5, most / 2), |_| most);
+                let life =
+                    injection.as_ref().map_or_else(|| self.dice.within(5, most / 2), |_| most);
                 self.live_for(Duration::from_millis(life));
                 self.die(Stage::Live, injection.as_ref());
             }
@@ -160,7 +161,9 @@ impl World {
         self.tally.recognised = met.recognised;
         if met.forgotten > 0 {
             let forgotten = met.forgotten;
-            self.oracle.findings.break_down(|| format!("{forgotten} acknowledged events came anew"));
+            self.oracle
+                .findings
+                .break_down(|| format!("{forgotten} acknowledged events came anew"));
         }
         if self.oracle.findings.is_clean() {
             self.node.settle();

@@ -89,7 +89,8 @@ impl Load {
     #[must_use]
     pub fn met(&self) -> Met {
         let of = |counter: &AtomicU64| counter.load(Ordering::Acquire);
-        let Shared { acked, recognised, forgotten, refused, broken, slowest_refusal_ms, .. } = &*self.shared;
+        let Shared { acked, recognised, forgotten, refused, broken, slowest_refusal_ms, .. } =
+            &*self.shared;
         Met {
             acked: of(acked),
             recognised: of(recognised),
@@ -137,8 +138,8 @@ struct Sender {
     dice: Dice,
     journal: Arc<Journal>,
     shared: Arc<Shared>,
-    /// Batches that were acknowledged lately.
-    done: VecDeque<u64>,
+    /// Batches that were acknowledged lately, and when.
+    done: VecDeque<(u64, u64)>,
     pace: Duration,
 }
 
@@ -163,10 +164,9 @@ impl Sender {
     /// Sends one batch; whether the connection is still good.
     fn send(&mut self, http: &mut Http) -> bool {
         let is_repeat = self.done.len() > 8 && self.dice.once_in(20);
-        let first = match is_repeat {
-            true => self.done[usize::try_from(self.dice.within(0, 8)).expect("below 8")],
-            false => self.next(),
-        };
+        let repeated = usize::try_from(self.dice.within(0, 8)).expect("below 8");
+        let repeated = is_repeat.then(|| self.done[repeated]);
+        let first = repeated.map_or_else(|| self.next(), |(first, _)| first);
         let events: Vec<Event> =
             (first..first + BATCH).map(|number| Event::new(self.seed, number)).collect();
         let bodies: Vec<String> = events.iter().map(Event::json).collect();
@@ -175,7 +175,7 @@ impl Sender {
         self.shared.sending.fetch_add(1, Ordering::AcqRel);
         let started = Instant::now();
         let answer = http.batch(&body);
-        let goes_on = self.take(first, answer, is_repeat, started.elapsed());
+        let goes_on = self.take(first, answer, repeated, started.elapsed());
         self.shared.sending.fetch_sub(1, Ordering::AcqRel);
         goes_on
     }
@@ -190,20 +190,26 @@ impl Sender {
         }
     }
 
-    fn take(&mut self, first: u64, answer: Option<Answer>, repeat: bool, took: Duration) -> bool {
+    fn take(
+        &mut self,
+        first: u64,
+        answer: Option<Answer>,
+        repeated: Option<(u64, u64)>,
+        took: Duration,
+    ) -> bool {
         let shared = &*self.shared;
         match answer {
             Some(answer) if answer.status == 200 => {
                 let counts = answer.json();
                 let count = |key: &str| counts[key].as_u64().expect("a count");
                 assert_eq!(count("accepted") + count("duplicates"), BATCH, "{counts}");
-                if repeat {
+                if repeated.is_some_and(|(_, at)| !self.journal.is_dark(at)) {
                     shared.forgotten.fetch_add(count("accepted"), Ordering::AcqRel);
                 }
-                self.journal.answer(first, BATCH, Fate::Acked);
+                let now = self.journal.answer(first, BATCH, Fate::Acked);
                 shared.acked.fetch_add(BATCH, Ordering::AcqRel);
                 shared.recognised.fetch_add(count("duplicates"), Ordering::AcqRel);
-                self.done.push_back(first);
+                self.done.push_back((first, now));
                 if self.done.len() > REMEMBERED {
                     self.done.pop_front();
                 }
@@ -211,7 +217,11 @@ impl Sender {
             }
             Some(answer) => {
                 assert_eq!(answer.status, 503, "{}", String::from_utf8_lossy(&answer.body));
-                assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{:?}", answer.headers);
+                assert!(
+                    answer.header("retry-after").parse::<u64>().is_ok(),
+                    "{:?}",
+                    answer.headers
+                );
                 let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 shared.slowest_refusal_ms.fetch_max(millis, Ordering::AcqRel);
                 *shared.last_refusal.lock().expect("nobody panics") =

@@ -82,8 +82,10 @@ impl Node {
     /// # Panics
     /// If the folder is not writable.
     pub fn configure(&self, settings: &Settings) {
-        let Settings { durability, retention_mib, dedup, workers, redis_url, reserve_mib } = settings;
-        let reserve = reserve_mib.map_or(String::new(), |mib| format!("disk_reserve_mib = {mib}\n"));
+        let Settings { durability, retention_mib, dedup, workers, redis_url, reserve_mib } =
+            settings;
+        let reserve =
+            reserve_mib.map_or(String::new(), |mib| format!("disk_reserve_mib = {mib}\n"));
         let config = format!(
             "[server]\nlisten = \"{}\"\ndata_dir = \"{}\"\nworkers = {workers}\n\
              durability = \"{durability}\"\ncheckpoint = \"1s\"\n{reserve}\
@@ -130,7 +132,8 @@ impl Node {
     /// If it cannot be started, or runs.
     pub fn start(&mut self, injection: Option<&Injection>) {
         assert!(self.child.is_none(), "one at a time");
-        let said = File::options().create(true).append(true).open(self.folder.join("collector.log"));
+        let said =
+            File::options().create(true).append(true).open(self.folder.join("collector.log"));
         let mut command = match injection {
             None => Command::new(binary()),
             Some(injection) => {

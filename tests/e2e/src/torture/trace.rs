@@ -90,7 +90,9 @@ impl Injection {
             Deed::Delay(seconds) => format!("delay_enter={}", u64::from(*seconds) * 1_000_000),
         };
         let mut arguments: Vec<String> =
-            ["-D", "-f", "-qq", "-y", "-s", "8", "-e", "signal=none", "-o"].map(str::to_owned).into();
+            ["-D", "-f", "-qq", "-y", "-s", "8", "-e", "signal=none", "-o"]
+                .map(str::to_owned)
+                .into();
         arguments.push(output.display().to_string());
         if let Some(path) = path {
             arguments.extend(["-P".to_owned(), path.display().to_string()]);
