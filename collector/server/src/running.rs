@@ -36,7 +36,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How often the log is told what it may forget; retention itself works in whole segments.
+/// How often the log is told what it may forget, at most after each checkpoint; retention itself works in
+/// whole segments.
 const RELEASE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often it is written what came of senders that tell nothing about themselves: what a kill may
@@ -180,7 +181,8 @@ impl Running {
         );
         let http_face = tokio::spawn(serving);
         for project in &projects {
-            faces.push(tokio::spawn(release_log(project, stopped.clone())));
+            let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
+            faces.push(tokio::spawn(release_log(project, every, stopped.clone())));
         }
         faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
@@ -282,12 +284,13 @@ fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<Re
 /// which are in no checkpoint yet.
 fn release_log(
     project: &Project,
+    every: Duration,
     mut stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + use<> {
     let (log, progress) = (Arc::clone(&project.log), project.progress());
     async move {
         loop {
-            let pause = tokio::time::sleep(RELEASE_EVERY);
+            let pause = tokio::time::sleep(every);
             tokio::select! {
                 () = pause => {}
                 _ = stopped.wait_for(|&stop| stop) => return,
