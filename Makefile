@@ -20,8 +20,8 @@ tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
 tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
     sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
 
-.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench rivals size devices \
-    mutants fuzz help
+.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench rivals size torture \
+    devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -92,6 +92,11 @@ size: ## what the SDK's core weighs, alone in a library
 	cd tests/size && cargo build --release --locked
 	@stat -c '%s bytes, stripped: %n' $(CARGO_TARGET_DIR)/release/libsillage_size.so
 	@cargo tree -p sillage-sdk-core -e normal
+
+torture: build ## 500 kills and 500 power cuts of the collector, and whatever else a disk can do to it; needs root
+	@.ci/setup test
+	cargo build --locked -p sillage-e2e
+	SILLAGE_BIN=$(bin) $(CARGO_TARGET_DIR)/debug/torture --kills 500 --cuts 500 --control 20 --faults 2 --damage 2
 
 devices: ## ten thousand worlds of devices, networks and a collector against the SDK's core
 	cargo run --locked --profile test -p sillage-device-sim --bin devices -- --seeds 10000

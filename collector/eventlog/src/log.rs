@@ -97,6 +97,16 @@ pub trait EventLog: Send + Sync + 'static {
         visit: &mut dyn FnMut(LogRecord<'_>),
     ) -> Result<Cursor, LogError>;
 
+    /// Makes everything before [`EventLog::end`] durable. An append waits for that, unless the log was
+    /// opened without durability; then whoever writes down how far the log is must call this before, or
+    /// a power cut leaves what was written down ahead of the log. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// [`LogError::Failed`] if the device refuses: nothing since the last success is durable.
+    fn flush(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     /// The cursor before the oldest block kept.
     fn oldest(&self) -> Cursor;
 

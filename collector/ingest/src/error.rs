@@ -98,6 +98,12 @@ pub enum Refusal {
     /// Send the same again later; the operator has been told.
     #[error("events cannot be stored now; send the same again later")]
     StorageUnavailable,
+    /// Send the same again later; the operator has to make room.
+    #[error("the disk is nearly full and takes no more events; send the same again later")]
+    DiskFull,
+    /// Send the same again later: it may have become durable and is then recognised.
+    #[error("the disk has not confirmed the events in time; send the same again later")]
+    DiskStuck,
     /// Send the same again on a new connection.
     #[error("this collector is shutting down; send the same again on a new connection")]
     Draining,
@@ -172,10 +178,14 @@ impl Refusal {
                 no(S::UNPROCESSABLE_ENTITY, "no_valid_event", "No valid event", L::INFO)
             }
             Self::Overloaded => unavailable("overloaded", "Overloaded", RETRY_AFTER_OVERLOAD_S),
-            Self::StorageUnavailable => Face {
+            Self::StorageUnavailable | Self::DiskStuck => Face {
                 level: L::ERROR,
                 ..unavailable("storage_unavailable", "Storage unavailable", RETRY_AFTER_STORAGE_S)
             },
+            // Each request would say it again; who watches the space has said it once.
+            Self::DiskFull => {
+                unavailable("storage_unavailable", "Storage unavailable", RETRY_AFTER_STORAGE_S)
+            }
             Self::Draining => unavailable("draining", "Shutting down", RETRY_AFTER_DRAINING_S),
         }
     }

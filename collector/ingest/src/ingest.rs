@@ -7,7 +7,9 @@ use crate::counted::{Desk, Sums, by_code};
 use crate::flight::{Held, InFlight};
 use crate::inflate::Coding;
 use crate::judge::{Case, Court, HeadKey, Judged, Policy, Refused};
-use crate::limits::{BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX};
+use crate::limits::{
+    APPEND_WAIT_MAX, BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX,
+};
 use crate::reply::{self, Reply};
 use crate::signal::{EventCounts, Signals};
 use crate::{Admission, AskedOf, Refusal, Route, body, check_framing};
@@ -38,6 +40,7 @@ pub struct Ingest<L> {
     signals: Signals,
     heavy: Arc<Semaphore>,
     draining: AtomicBool,
+    disk_full: AtomicBool,
     next_request: AtomicU64,
     partitions: u16,
 }
@@ -74,6 +77,7 @@ impl<L: EventLog> Ingest<L> {
             in_flight,
             heavy: Arc::new(Semaphore::new(cores * HEAVY_DECODES_PER_CORE)),
             draining: AtomicBool::new(false),
+            disk_full: AtomicBool::new(false),
             // Ids need not be secret, only different from those of the last run.
             next_request: AtomicU64::new(RandomState::new().hash_one(0_u8)),
         })
@@ -89,6 +93,17 @@ impl<L: EventLog> Ingest<L> {
     /// are not touched.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests are refused, before anything of them is read, because the disk is nearly full.
+    pub fn set_disk_full(&self, full: bool) {
+        self.disk_full.store(full, Ordering::Relaxed);
+    }
+
+    /// What [`Ingest::set_disk_full`] said last.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.disk_full.load(Ordering::Relaxed)
     }
 
     /// The counters.
@@ -145,6 +160,9 @@ impl<L: EventLog> Ingest<L> {
         }
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::Draining.into());
+        }
+        if self.is_disk_full() && !matches!(route, Route::Settings { .. }) {
+            return Err(Refusal::DiskFull.into());
         }
         if let Route::Settings { write_key } = route {
             // A 401 would say that a better key helps; to a browser the document is just not there.
@@ -254,7 +272,10 @@ impl<L: EventLog> Ingest<L> {
         held.grow((append.shared.len() + append.bodies.len() + records) as u64).map_err(refuse)?;
         let (mut duplicates, mut end) = (0, Cursor::START);
         if !append.records.is_empty() {
-            let appended = intake.log.append(append).await;
+            // Who gives up leaves the append to the log, which may still make it durable: as after a
+            // broken connection, the sender's next try is then recognised.
+            let appended = tokio::time::timeout(APPEND_WAIT_MAX, intake.log.append(append)).await;
+            let appended = appended.map_err(|_| refuse(Refusal::DiskStuck))?;
             let appended = appended.map_err(|error| refuse(self.log_refusal(project, &error)))?;
             let is_event = |record: &&u32| admitted.companions.binary_search(record).is_err();
             duplicates = appended.duplicates.iter().filter(is_event).count() as u64;

@@ -1,4 +1,9 @@
 //! Every bound of this room that the wire's own limits do not hold, with its unit and its source.
+use std::time::Duration;
+
+/// How long an answer waits for the log to make its events durable, before the sender is told to try
+/// again. A healthy disk flushes in milliseconds, a busy one within a second; clients give up after ten.
+pub const APPEND_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Bytes of bodies and of what is made from them that may be held at once; beyond it requests get
 /// 503 before their body is read. A bound on bytes, because a bound on requests says nothing about

@@ -16,6 +16,7 @@ mod metrics;
 mod ops;
 mod project;
 mod replay;
+mod reserve;
 mod running;
 mod telemetry;
 mod told;

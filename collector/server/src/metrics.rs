@@ -11,9 +11,20 @@ use sillage_ledger::Total;
 use std::fmt;
 
 /// All numbers now.
-pub(crate) fn render(projects: &[Watched], ingest: &SignalSnapshot) -> Result<String, fmt::Error> {
+pub(crate) fn render(
+    projects: &[Watched],
+    ingest: &SignalSnapshot,
+    is_disk_full: bool,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sillage");
-    registry.register_collector(Box::new(Snapshot::take(projects, ingest)));
+    let mut snapshot = Snapshot::take(projects, ingest);
+    snapshot.0.push(Family {
+        name: "ingest_disk_full",
+        help: "1 while events are refused because the disk is nearly full",
+        counts: false,
+        samples: vec![Sample { labels: Vec::new(), value: i64::from(is_disk_full) }],
+    });
+    registry.register_collector(Box::new(snapshot));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)

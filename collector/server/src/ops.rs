@@ -68,11 +68,16 @@ impl Ops {
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
         }
+        if self.ingest.is_disk_full() {
+            let why = "the disk is nearly full; make room\n".to_owned();
+            return text(StatusCode::SERVICE_UNAVAILABLE, why);
+        }
         text(StatusCode::OK, "ready\n".to_owned())
     }
 
     fn numbers(&self) -> Response<Full<Bytes>> {
-        match metrics::render(&self.projects, &self.ingest.signals().snapshot()) {
+        let (ingest, is_full) = (self.ingest.signals().snapshot(), self.ingest.is_disk_full());
+        match metrics::render(&self.projects, &ingest, is_full) {
             Ok(numbers) => {
                 let mut answer = text(StatusCode::OK, numbers);
                 let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

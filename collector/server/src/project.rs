@@ -89,6 +89,7 @@ pub(crate) fn open_log(
         Durability::Os => sillage_eventlog::Durability::Os,
     };
     let log = FileLogConfig {
+        segment_bytes: project.log.segment_mib << 20,
         durability,
         retention_bytes: project.log.retention_mib << 20,
         retention_age_ms: project.log.retention_age.ms(),
@@ -113,6 +114,7 @@ impl Project {
         let project = &ProjectConfig { segments, ..project.clone() };
         let plan = compile(project)?;
         let log = Arc::new(open_log(config, project, clock)?);
+        warn_of_missing(&log, project);
         let dead_letters = DeadLetters::open(DeadLetterConfig::new(&folders.dead_letters))
             .with_context(|| format!("the dead letters of project {}", project.name))?;
         let store = open_store(&folders.state, &project.name)
@@ -307,6 +309,21 @@ impl Progress {
             }
         }
         total
+    }
+}
+
+/// A log from which nothing is to be removed, and that does not begin at its beginning. If retention was never
+/// on, files are missing; nothing else would tell before states are made again.
+fn warn_of_missing(log: &FileLog, project: &ProjectConfig) {
+    let keeps_all = project.log.retention_mib == 0 && project.log.retention_age.ms() == 0;
+    if keeps_all && log.oldest() > Cursor::START {
+        let position = log.oldest().0;
+        tracing::warn!(
+            project = project.name,
+            position,
+            "the log begins here although nothing is to be removed from it: its first files are missing, \
+             unless retention was on before"
+        );
     }
 }
 

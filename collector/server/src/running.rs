@@ -8,6 +8,7 @@ use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
+use crate::reserve::Reserve;
 use crate::told::Teller;
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -35,7 +36,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How often the log is told what it may forget; retention itself works in whole segments.
+/// How often the log is told what it may forget, at most after each checkpoint; retention itself works in
+/// whole segments.
 const RELEASE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often it is written what came of senders that tell nothing about themselves: what a kill may
@@ -139,6 +141,8 @@ impl Running {
             ..IngestConfig::default()
         };
         let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let reserve = Reserve::new(&config, &ingest);
+        reserve.look();
         let writers = start_writers(&config, &projects)?;
         let (stop, stopped) = watch::channel(false);
         let mut faces = Vec::new();
@@ -177,8 +181,10 @@ impl Running {
         );
         let http_face = tokio::spawn(serving);
         for project in &projects {
-            faces.push(tokio::spawn(release_log(project, stopped.clone())));
+            let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
+            faces.push(tokio::spawn(release_log(project, every, stopped.clone())));
         }
+        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
@@ -278,12 +284,13 @@ fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<Re
 /// which are in no checkpoint yet.
 fn release_log(
     project: &Project,
+    every: Duration,
     mut stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + use<> {
     let (log, progress) = (Arc::clone(&project.log), project.progress());
     async move {
         loop {
-            let pause = tokio::time::sleep(RELEASE_EVERY);
+            let pause = tokio::time::sleep(every);
             tokio::select! {
                 () = pause => {}
                 _ = stopped.wait_for(|&stop| stop) => return,

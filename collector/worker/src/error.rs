@@ -9,6 +9,17 @@ pub enum WorkerError {
     /// The log cannot be read on or appended to; the text says where.
     #[error("the log cannot be used")]
     Log(#[from] LogError),
+    /// The states know facts that the log does not have any more.
+    #[error(
+        "its states know the log up to {known}, but it ends at {end}: acknowledged events are missing. \
+         Restore the newest files of log/; or remove state/ and dedup/ to go on without these events"
+    )]
+    LogLost {
+        /// What the newest checkpoint has read.
+        known: u64,
+        /// Where the log ends.
+        end: u64,
+    },
     /// States cannot be loaded or committed.
     #[error("the state store cannot be used")]
     Store(#[from] StoreError),

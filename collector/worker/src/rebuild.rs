@@ -190,7 +190,9 @@ impl<L: EventLog> Rebuild<L> {
         if self.progress.is_cancelled() || switch(moment) == Switched::No {
             return Err(WorkerError::GivenUp);
         }
-        if let Err(error) = self.store.begin(&[note_of(&before)]) {
+        let flushed = self.log.flush().map_err(WorkerError::from);
+        let begun = flushed.and_then(|()| Ok(self.store.begin(&[note_of(&before)])?));
+        if let Err(error) = begun {
             tracing::error!(%error, "the rules were changed, but the states cannot be kept");
             for worker in &halted {
                 worker.order(Order::Fail)?;

@@ -186,6 +186,10 @@ impl<L: EventLog> Worker<L> {
         for &(partition, at) in &cursors {
             done[usize::from(partition.0)] = at;
         }
+        let (known, end) = (done.iter().copied().max().unwrap_or(0), parts.log.end().0);
+        if known > end {
+            return Err(WorkerError::LogLost { known, end });
+        }
         let first = owned.iter().map(|p| done[usize::from(p.0)]).min().unwrap_or(0);
         let cursor = Cursor(first).max(parts.log.oldest());
         folder.persons.unpublished.extend(folder.persons.slots());
@@ -378,6 +382,8 @@ impl<L: EventLog> Worker<L> {
         let moved = dirty > 0 || self.cursor != committed;
         let due = since.elapsed() >= self.config.checkpoint_every || dirty >= CHECKPOINT_DIRTY;
         if moved && (due || last) && self.checkpointer.is_free() {
+            // States must not know what the log may still lose.
+            self.parts.log.flush()?;
             let collected = checkpoint::collect(&mut self.folder, &self.owned, self.cursor.0);
             self.checkpointer.commit(collected);
             self.checkpointed = (self.cursor, Instant::now());
@@ -403,6 +409,7 @@ impl<L: EventLog> Worker<L> {
         }
         let left = self.folder.persons.dirty.len().max(self.folder.ledger.lock().dirty());
         moving.last = left <= MOVE_PERSONS;
+        self.parts.log.flush()?;
         let part = if moving.last {
             checkpoint::collect(&mut self.folder, &self.owned, self.cursor.0)
         } else {

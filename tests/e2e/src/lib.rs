@@ -6,6 +6,7 @@ pub mod device;
 mod http;
 mod proxy;
 mod redis;
+pub mod torture;
 
 pub use collector::{Collector, Project, binary};
 pub use http::{Answer, Http};

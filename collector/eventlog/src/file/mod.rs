@@ -119,6 +119,7 @@ pub struct FileLog {
     counters: Arc<Counters>,
     journal_counters: Arc<JournalCounters>,
     keep_from: Arc<AtomicU64>,
+    durability: Durability,
     runner: Runner<Sequencer>,
 }
 
@@ -189,7 +190,7 @@ impl FileLog {
         let intake = Arc::new(Intake::new(config.in_flight_bytes_max));
         let counters = Arc::new(Counters::default());
         let keep_from = Arc::new(AtomicU64::new(0));
-        let dir = config.dir.clone();
+        let (dir, durability) = (config.dir.clone(), config.durability);
         let sequencer = Sequencer::new(
             (journal, dedup),
             config,
@@ -199,7 +200,7 @@ impl FileLog {
         );
         let runner = Runner::new(hands, "sillage-log", sequencer);
         let runner = runner.map_err(|e| LogError::io("start for", &dir, e))?;
-        Ok(Self { shelf, intake, counters, journal_counters, keep_from, runner })
+        Ok(Self { shelf, intake, counters, journal_counters, keep_from, durability, runner })
     }
 
     /// Lets retention remove segments that lie wholly before `cursor`. Until it is first called,

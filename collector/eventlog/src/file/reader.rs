@@ -1,5 +1,5 @@
 //! The interface of every log, on files.
-use super::FileLog;
+use super::{Durability, FileLog};
 use crate::block::Block;
 use crate::{Append, Appended, Cursor, EventLog, LogError, LogRecord};
 use std::time::Duration;
@@ -17,6 +17,13 @@ impl EventLog for FileLog {
     ) -> Result<Cursor, LogError> {
         let end = self.shelf.read(from.0, max_bytes, &mut |block| visit_records(block, visit))?;
         Ok(Cursor(end))
+    }
+
+    fn flush(&self) -> Result<(), LogError> {
+        match self.durability {
+            Durability::Fsync => Ok(()),
+            Durability::Os => self.shelf.flush(),
+        }
     }
 
     fn oldest(&self) -> Cursor {

@@ -77,6 +77,14 @@ impl Shelf {
         self.bell.notify_all();
     }
 
+    /// Makes what is published durable: all segments but the last were flushed when they were closed.
+    pub(crate) fn flush(&self) -> Result<(), LogError> {
+        let last = self.segments.read().last().map(Arc::clone);
+        let segment = last.expect("a journal has a segment");
+        let flushed = segment.file.sync_data();
+        flushed.map_err(|e| LogError::failed("flush", &segment.path, e))
+    }
+
     pub(crate) fn add(&self, segment: Arc<Segment>) {
         self.segments.write().push(segment);
     }

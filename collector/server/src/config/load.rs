@@ -164,6 +164,9 @@ fn check_rules(project: &super::ProjectConfig, place: String) -> Result<(), Conf
     if !weights.chain([engagement.engaged_second]).all(|w| w.is_finite() && w.abs() <= 1e6) {
         return fail("an engagement weight is a number between -1000000 and 1000000");
     }
+    if !(1..=1_024).contains(&project.log.segment_mib) {
+        return fail("log.segment_mib is between 1 and 1024");
+    }
     if project.log.dedup.ms() < 60_000 {
         return fail("log.dedup is at least 1m");
     }
@@ -222,6 +225,7 @@ mod tests {
             ("[[project]]\nname = \"a\"\n[project.session]\nidle = \"soon\"", "no length of time"),
             ("[[project]]\nname = \"a\"\n[project.engagement]\nscale = 0.0", "above 0"),
             ("[[project]]\nname = \"a\"\ntz = \"Mars/Base\"", "tz is no name"),
+            ("[[project]]\nname = \"a\"\n[project.log]\nsegment_mib = 0", "between 1 and 1024"),
             (
                 "[[project]]\nname = \"a\"\n[[project.segment]]\nkey = \"k\"\nwhen = 'true'\nholdout = 0.125",
                 "no percentage",

@@ -51,6 +51,10 @@ pub(crate) struct ServerConfig {
     /// How long a stopping process finishes what it has begun. Default `10s`, as load balancers
     /// take a node out within that time.
     pub(crate) drain: Span,
+    /// MiB of the disk that events must leave free: with less, or hardly an inode, they are refused
+    /// until there is more. Default: a twentieth of the disk and at most 1 GiB, but no less than two
+    /// segments of each project's log. A full disk would stop the logs until a restart; 0 lets it.
+    pub(crate) disk_reserve_mib: Option<u64>,
     /// At most this long is a state only in the log and in memory. Default `30s`: persons who do much
     /// in that time are written once, and after a crash half a minute of log is folded again, which
     /// takes a few seconds.
@@ -68,6 +72,7 @@ impl Default for ServerConfig {
             in_flight_bytes_max: 256 << 20,
             trusted_proxies: Vec::new(),
             drain: Span::from_secs(10),
+            disk_reserve_mib: None,
             checkpoint: Span::from_secs(30),
         }
     }

@@ -69,6 +69,9 @@ pub(crate) struct LogConfig {
     pub(crate) retention_mib: u64,
     /// Oldest segments go when they are older; `0s` keeps all. Default `0s`.
     pub(crate) retention_age: Span,
+    /// Size of a segment of the log, in MiB, 1 to 1024; its space is taken ahead, and retention removes
+    /// whole ones. Default 128: rolling is rare at full speed. Smaller for many small projects.
+    pub(crate) segment_mib: u64,
     /// How long an event's id is remembered, so that a retry counts once. Default `7d`, the longest
     /// that any client in the field retries.
     pub(crate) dedup: Span,
@@ -79,6 +82,7 @@ impl Default for LogConfig {
         Self {
             retention_mib: 0,
             retention_age: Span::from_secs(0),
+            segment_mib: sillage_eventlog::limits::SEGMENT_BYTES >> 20,
             dedup: Span::from_secs(7 * 86_400),
         }
     }

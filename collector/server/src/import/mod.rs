@@ -115,6 +115,7 @@ impl Importer {
             if chunk.events == CHUNK_EVENTS {
                 self.bring(chunk.close())?;
                 if marked.elapsed() > MARK_EVERY {
+                    self.intake.log.flush()?;
                     mark.write(chunk.line)?;
                     marked = Instant::now();
                 }
@@ -124,6 +125,7 @@ impl Importer {
         if chunk.events > 0 {
             self.bring(chunk.close())?;
         }
+        self.intake.log.flush()?;
         mark.write(chunk.line.max(done))?;
         bar.finish();
         Ok(())
