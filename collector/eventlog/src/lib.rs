@@ -15,6 +15,7 @@ mod dedup;
 mod device;
 mod error;
 mod file;
+mod form;
 mod intake;
 mod journal;
 pub mod limits;
@@ -30,5 +31,6 @@ pub use dead_letter::{
 pub use device::{Device, Disk};
 pub use error::LogError;
 pub use file::{Durability, FileLog, FileLogConfig, LogStats};
+pub use form::check_forms;
 pub use log::{Append, AppendRecord, Appended, Cursor, EventLog, LogRecord};
 pub use memory::MemoryLog;

@@ -10,6 +10,7 @@ mod diagnose;
 mod durable;
 mod history;
 mod http_client;
+mod id_key;
 mod import;
 mod metrics;
 mod ops;

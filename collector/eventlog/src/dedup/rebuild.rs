@@ -4,6 +4,7 @@ use super::generation::Generation;
 use super::merge::Slots;
 use super::run::{self, Run};
 use super::{Dedup, DedupConfig, remove, set_aside, write_generation};
+use crate::form::check_forms;
 use crate::journal::Shelf;
 use crate::segment::make_dir;
 use crate::{LogError, limits};
@@ -109,6 +110,7 @@ impl Rebuild<'_> {
 /// The runs that count, ascending: whole, of this journal, and not part of a larger one.
 fn load_runs(config: &DedupConfig, shelf: &Shelf) -> Result<Vec<Run>, LogError> {
     let mut runs: Vec<Run> = Vec::new();
+    check_forms(&config.dir)?;
     for path in run_files(config)? {
         match Run::open(&path) {
             Ok(run) => runs.push(run),

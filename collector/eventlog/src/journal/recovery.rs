@@ -29,10 +29,6 @@ pub(crate) struct Recovered {
 /// Opens all segments of `dir`; `None` if there are none.
 pub(crate) fn recover(dir: &Path, kind: Kind) -> Result<Option<Recovered>, LogError> {
     let files = segment::list(dir).map_err(|e| LogError::io("list", dir, e))?;
-    for path in files.unfinished {
-        // Nothing in it was ever answered: that waits for the final name.
-        fs::remove_file(&path).map_err(|e| LogError::io("remove", &path, e))?;
-    }
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(files.segments.len());
     for (base, path) in files.segments {
         let segment = Segment::open(path, kind, base)?;
@@ -40,6 +36,10 @@ pub(crate) fn recover(dir: &Path, kind: Kind) -> Result<Option<Recovered>, LogEr
             check_joint(before, &segment)?;
         }
         segments.push(Arc::new(segment));
+    }
+    for path in files.unfinished {
+        // Nothing in it was ever answered: that waits for the final name.
+        fs::remove_file(&path).map_err(|e| LogError::io("remove", &path, e))?;
     }
     let Some(last) = segments.last() else { return Ok(None) };
     let end = recover_tail(last)?;
