@@ -105,9 +105,6 @@ mutants: ## bugs of one line in the SDK's core and in the collector, and what no
 	cargo run --locked -p sillage-mutants -- --suite core
 	cargo run --locked -p sillage-mutants -- --suite collector
 
-fuzz: ## ten minutes of each fuzz target, from the kept corpus; needs a nightly compiler and cargo-fuzz
-	cd tests/fuzz && tar -C corpus -xzf corpus/rules.tar.gz && tar -C corpus -xzf corpus/states.tar.gz
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none rules -- -max_total_time=600 -max_len=600
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none states -- -max_total_time=600
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none sdk_json -- -max_total_time=600 -max_len=400
-	cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . -s none sdk_tracker -- -max_total_time=600 -max_len=4000
+FUZZ_SECONDS ?= 600
+fuzz: ## FUZZ_SECONDS (ten minutes) of each fuzz target, from the kept corpora; needs a nightly compiler and cargo-fuzz
+	tests/fuzz/run $(FUZZ_SECONDS)

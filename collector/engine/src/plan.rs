@@ -17,7 +17,9 @@ use hashbrown::HashMap;
 use sillage_model::SegmentIndex;
 
 /// Version of everything this crate writes. A state written under another one cannot be read; it is
-/// made again from the log.
+/// made again from the log. The histories that devices brought to their persons are *in* the log
+/// (`FactKind::Absorb`), so whoever raises this must go on reading those of the version before: the kept
+/// data folders under `tests/fixtures/data` fail otherwise.
 pub(crate) const FORMAT_VERSION: u8 = 2;
 
 /// A project's rules, ready to be applied.

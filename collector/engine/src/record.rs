@@ -277,6 +277,9 @@ impl Record {
         pack(self, out);
     }
 
+    /// The version of what this crate writes; each record begins with it.
+    pub const FORM: u8 = FORMAT_VERSION;
+
     /// Reads a record back.
     ///
     /// # Errors

@@ -281,7 +281,7 @@ impl DeadLetters {
     fn letter_at(&self, place: u64) -> Result<Option<StoredDeadLetter>, LogError> {
         let mut found = None;
         let read = self.shelf.read(place, 0, &mut |block| {
-            let letter = block.records().next().and_then(|r| DeadLetter::from_body(r.body));
+            let letter = block.records().next().map(|record| DeadLetter::from_body(record.body));
             found = letter.map(|letter| StoredDeadLetter { id: DeadLetterId(place), letter });
         });
         match read {

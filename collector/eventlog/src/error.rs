@@ -36,6 +36,22 @@ pub enum LogError {
         /// What is wrong there.
         what: &'static str,
     },
+    /// A later version wrote the file in a form that this one does not know. Nothing was changed.
+    #[error(
+        "{} has form {found}, and this version reads up to {reads}: start the version that wrote it, \
+         or a later one{otherwise}",
+        file.display()
+    )]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// The number of its form.
+        found: u32,
+        /// The highest number that is read.
+        reads: u32,
+        /// What else can be done; empty, or the rest of the sentence.
+        otherwise: &'static str,
+    },
     /// What the cursor asks for has been removed by retention; go on from `oldest`.
     #[error("the log starts at {}", oldest.0)]
     Retained {

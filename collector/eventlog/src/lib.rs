@@ -15,6 +15,7 @@ mod dedup;
 mod disk;
 mod error;
 mod file;
+mod form;
 mod hand;
 mod intake;
 mod journal;
@@ -33,5 +34,6 @@ pub use dead_letter::{
 pub use disk::{Disk, DiskFile, DiskLock, FileSystem, OpenAs};
 pub use error::LogError;
 pub use file::{Durability, FileLog, FileLogConfig, LogStats};
+pub use form::check_forms;
 pub use log::{Append, AppendRecord, Appended, Cursor, EventLog, LogRecord};
 pub use memory::MemoryLog;

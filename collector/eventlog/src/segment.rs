@@ -21,15 +21,21 @@
 //! base. It is made under another name, with its space allocated and its header durable, and only
 //! then renamed, so that a file with this name always has a header. When it is full it is cut to
 //! its length, so that all segments but the last fit together exactly.
+//!
+//! # Versions
+//! The version stands for all below it: blocks, and the records in them. Whoever changes one of these
+//! raises it, begins a new segment, and goes on reading the old ones. The magic, the version and the
+//! checksum keep their places, so that any version can tell a newer segment from a damaged one.
+use crate::form::Unread;
 use crate::{Disk, DiskFile, LogError, OpenAs};
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) const HEADER_BYTES: u64 = 64;
-const HEADER_LEN: usize = 64;
+pub(crate) const HEADER_LEN: usize = 64;
 const MAGIC: [u8; 8] = *b"SILLAGE\n";
 const VERSION: u32 = 1;
-const EXTENSION: &str = "log";
+pub(crate) const EXTENSION: &str = "log";
 const UNFINISHED: &str = "new";
 
 /// What a journal holds.
@@ -96,7 +102,7 @@ impl Segment {
             }
             Err(e) => return Err(LogError::io("read", &path, e)),
         }
-        let header = Header::decode(&bytes, kind).map_err(|w| LogError::corrupt(&path, base, w))?;
+        let header = Header::decode(&bytes, kind).map_err(|unread| unread.of(&path, base))?;
         if header.base != base {
             return Err(LogError::corrupt(&path, base, "the header names another position"));
         }
@@ -141,27 +147,41 @@ impl Header {
         bytes
     }
 
-    fn decode(bytes: &[u8; HEADER_LEN], kind: Kind) -> Result<Self, &'static str> {
+    fn decode(bytes: &[u8; HEADER_LEN], kind: Kind) -> Result<Self, Unread> {
         let word = |at: usize| {
             let word = bytes[at..at + 4].try_into().expect("four bytes of the header");
             u32::from_le_bytes(word)
         };
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        if bytes[..8] != MAGIC {
-            return Err("it is no segment");
-        }
-        if word(60) != crc32c::crc32c(&bytes[..60]) {
-            return Err("the checksum of the header does not match");
-        }
-        if word(8) != VERSION {
-            return Err("the format version is unknown");
-        }
+        version_of(bytes)?;
         if word(12) != kind as u32 {
-            return Err("it belongs to another kind of journal");
+            return Err(Unread::Damaged("it belongs to another kind of journal"));
         }
         Ok(Self { kind, base: long(16), salt: long(24), created: long(32).cast_signed() })
     }
 }
+
+/// Whether a header is whole and of a version that is read.
+pub(crate) fn version_of(bytes: &[u8; HEADER_LEN]) -> Result<(), Unread> {
+    let (sealed, checksum) = bytes.split_at(HEADER_LEN - 4);
+    if bytes[..8] != MAGIC {
+        return Err(Unread::Damaged("it is no segment"));
+    }
+    if checksum != crc32c::crc32c(sealed).to_le_bytes() {
+        return Err(Unread::Damaged("the checksum of the header does not match"));
+    }
+    match u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) {
+        VERSION => Ok(()),
+        0 => Err(Unread::Damaged("no version has the number 0")),
+        found => {
+            let otherwise = if bytes[12] == Kind::DeadLetters as u8 { LETTERS } else { "" };
+            Err(Unread::Newer { found, reads: VERSION, otherwise })
+        }
+    }
+}
+
+/// What else can be done about letters that a later version wrote.
+const LETTERS: &str = "; or move the folder away: what was refused is in it for people alone";
 
 /// What a journal's directory holds.
 #[derive(Debug)]

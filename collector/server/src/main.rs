@@ -11,6 +11,7 @@ mod durable;
 mod handover;
 mod history;
 mod http_client;
+mod id_key;
 mod import;
 mod metrics;
 mod ops;

@@ -2,13 +2,14 @@
 //! things in the right order and closes them in the reverse one.
 use crate::config::{Config, Durability, ProjectConfig};
 use crate::definitions::{self, Editor, Saved};
+use crate::id_key;
 use anyhow::{Context as _, bail};
-use sillage_engine::Plan;
+use sillage_engine::{Plan, Record};
 use sillage_eventlog::{
-    Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig,
+    Clock, Cursor, DeadLetterConfig, DeadLetters, EventLog as _, FileLog, FileLogConfig, FileSystem,
 };
 use sillage_ledger::{Balance, Source, Total};
-use sillage_model::PARTITIONS_EMBEDDED;
+use sillage_model::{PARTITIONS_EMBEDDED, Partition};
 use sillage_store::{
     FjallStore, PersonStore, SegmentLabel, Shown, StoreError, StoreMeta, View, ViewConfig,
 };
@@ -54,6 +55,15 @@ impl Folders {
             id_key: base.join("id.key"),
             segments: base.join("segments.json"),
         }
+    }
+
+    /// Refuses files of the journals that a later version wrote; the others are refused as they are
+    /// read, before anything is written.
+    fn check_forms(&self) -> anyhow::Result<()> {
+        for folder in [&self.log, &self.dedup, &self.dead_letters] {
+            sillage_eventlog::check_forms(&FileSystem, folder)?;
+        }
+        Ok(())
     }
 }
 
@@ -109,7 +119,10 @@ impl Project {
         clock: &Clock,
     ) -> anyhow::Result<Self> {
         let folders = Folders::of(&config.server.data_dir, &project.name);
+        // Before anything is opened, for opening may write.
+        folders.check_forms()?;
         let saved = Saved::load(&folders.segments)?;
+        let id_key = id_key::load_or_draw(&folders.id_key)?;
         let segments = saved.over(&project.segments);
         let project = &ProjectConfig { segments, ..project.clone() };
         let plan = compile(project)?;
@@ -148,7 +161,6 @@ impl Project {
             };
             workers.push(sillage_worker::spawn(worker, parts)?);
         }
-        let id_key = id_key(&folders.id_key)?;
         let editor = Editor::open(definitions::Parts {
             config: project.clone(),
             path: folders.segments,
@@ -348,6 +360,7 @@ fn prepare(
         }
         None => {}
     }
+    refuse_later_states(store, name)?;
     if log.oldest() > Cursor::START {
         tracing::warn!(
             project = name,
@@ -359,6 +372,31 @@ fn prepare(
     let meta = StoreMeta { digest, generation, partitions: PARTITIONS_EMBEDDED };
     sillage_worker::reset(store, meta)?;
     Ok(generation)
+}
+
+/// States that a later version made cannot be told from those of other rules by their digest. They
+/// are not thrown away without being asked: the log may not hold all that they know.
+fn refuse_later_states(store: &dyn PersonStore, name: &str) -> anyhow::Result<()> {
+    for partition in (0..PARTITIONS_EMBEDDED).map(Partition) {
+        let mut found = None;
+        store.load(&[partition], &mut |_, member, state| {
+            // An installation's row is in the store's own form.
+            if !member.starts_with("i:") {
+                found = found.max(state.first().copied());
+            }
+        })?;
+        match found {
+            Some(form) if form > Record::FORM => bail!(
+                "the states of project {name} have form {form}, and this version reads up to {}: start \
+                 the version that wrote them, or a later one; or remove the project's folder `state`: \
+                 they are made again from the log, as far as that goes back",
+                Record::FORM
+            ),
+            Some(_) => return Ok(()),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Above the last one, and above any that a data directory lost since may have had: a Redis that
@@ -420,21 +458,6 @@ pub(crate) fn view_config(
         generation,
         clock: Arc::new(move || clock.now_ms()),
     }
-}
-
-/// The secret that turns a `messageId` into an event's id: drawn once for a data directory.
-fn id_key(path: &Path) -> anyhow::Result<[u8; 16]> {
-    if let Ok(bytes) = std::fs::read(path) {
-        return bytes
-            .try_into()
-            .map_err(|_| anyhow::anyhow!("{} is damaged: it must hold 16 bytes", path.display()));
-    }
-    let mut key = [0; 16];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut random| std::io::Read::read_exact(&mut random, &mut key))
-        .context("cannot draw a random key")?;
-    crate::durable::write(path, &key)?;
-    Ok(key)
 }
 
 #[cfg(test)]

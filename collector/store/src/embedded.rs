@@ -4,6 +4,9 @@
 //! `cursors` (partition as u16 big-endian → u64 little-endian), `notes` (name → bytes), `meta`
 //! (`store` → version byte, digest, generation, partitions, little-endian). A commit is one batch
 //! over all of them, followed by one fsync of the journal.
+//!
+//! The version byte stands for all of it but the states of persons, which carry their own: cursors,
+//! notes and the rows of the ledger change their form only with that byte.
 use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_MEMTABLE_BYTES};
 use crate::{Checkpoint, PersonStore, StoreError, StoreMeta};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -30,6 +33,7 @@ impl FjallStore {
     /// # Errors
     /// [`StoreError::Locked`] if another process has it open, otherwise what the disk said.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        check_engine(dir)?;
         let failed = |source: fjall::Error| match source {
             fjall::Error::Locked => StoreError::Locked(dir.display().to_string()),
             fjall::Error::JournalRecovery(_)
@@ -152,6 +156,19 @@ impl PersonStore for FjallStore {
     }
 }
 
+/// Whether the engine's own files are of its version. It begins its marker with three letters and a
+/// number, and calls any other number unknown, be it damaged or later.
+fn check_engine(dir: &Path) -> Result<(), StoreError> {
+    const ENGINE: u8 = 3;
+    match std::fs::read(dir.join("version")).as_deref() {
+        Ok([b'F', b'J', b'L', found, ..]) if *found > ENGINE => {
+            Err(StoreError::Newer { found: *found, reads: ENGINE })
+        }
+        // The engine says itself what else is wrong.
+        _ => Ok(()),
+    }
+}
+
 fn state_key(partition: Partition, member: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(2 + member.len());
     key.extend_from_slice(&partition.0.to_be_bytes());
@@ -175,8 +192,10 @@ fn encode_meta(meta: StoreMeta) -> Vec<u8> {
 fn decode_meta(bytes: &[u8]) -> Result<StoreMeta, StoreError> {
     let damaged = StoreError::Damaged("its description has a wrong length");
     let Some((&[format], rest)) = bytes.split_first_chunk() else { return Err(damaged) };
-    if format != FORMAT {
-        return Err(StoreError::Damaged("it was written by an unknown version"));
+    match format {
+        FORMAT => {}
+        0 => return Err(StoreError::Damaged("no form has the number 0")),
+        found => return Err(StoreError::Newer { found, reads: FORMAT }),
     }
     let Some((digest, rest)) = rest.split_first_chunk() else { return Err(damaged) };
     let Some((generation, rest)) = rest.split_first_chunk() else { return Err(damaged) };
@@ -186,4 +205,31 @@ fn decode_meta(bytes: &[u8]) -> Result<StoreMeta, StoreError> {
         generation: u32::from_le_bytes(*generation),
         partitions: u16::from_le_bytes(partitions),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_later_version_is_named_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = StoreMeta { digest: 1, generation: 2, partitions: 64 };
+        {
+            let store = FjallStore::open(dir.path()).unwrap();
+            store.reset(meta).unwrap();
+            let mut later = encode_meta(meta);
+            (later[0], later[14]) = (FORMAT + 1, 9);
+            store.meta.insert(META_KEY, later).unwrap();
+        }
+        let read = FjallStore::open(dir.path()).unwrap().meta();
+        assert!(matches!(read, Err(StoreError::Newer { found: 2, reads: 1 })), "{read:?}");
+        let marker = dir.path().join("version");
+        let mut bytes = std::fs::read(&marker).unwrap();
+        bytes[3] += 1;
+        std::fs::write(&marker, &bytes).unwrap();
+        let opened = FjallStore::open(dir.path()).map(drop);
+        assert!(matches!(opened, Err(StoreError::Newer { found: 4, reads: 3 })), "{opened:?}");
+        assert_eq!(std::fs::read(&marker).unwrap(), bytes);
+    }
 }

@@ -20,6 +20,18 @@ pub enum StoreError {
     /// rebuilds it from the log.
     #[error("the state store is damaged: {0}")]
     Damaged(&'static str),
+    /// A later version wrote it, in a form that this one does not know. Nothing was changed.
+    #[error(
+        "the state store has form {found}, and this version reads {reads}: start the version that \
+         wrote it, or a later one; or remove its folder: states are made again from the log, as far as \
+         that goes back"
+    )]
+    Newer {
+        /// The number of its form.
+        found: u8,
+        /// The number that is read.
+        reads: u8,
+    },
     /// The address of the Redis cannot be understood: correct the configuration.
     #[error("not a usable Redis address")]
     RedisAddress(#[source] Box<dyn Error + Send + Sync>),

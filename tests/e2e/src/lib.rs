@@ -4,6 +4,7 @@
 mod collector;
 pub mod device;
 mod http;
+pub mod kept;
 mod proxy;
 mod redis;
 pub mod torture;

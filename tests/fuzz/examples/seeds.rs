@@ -1,4 +1,4 @@
-//! Writes the first corpus: the rules, and the states of some made-up histories.
+//! Writes the first corpora: the rules, the states of some made-up histories, and what each writer makes.
 use sillage_fuzz::{RULES, blank, fold, plan};
 use std::fs;
 
@@ -7,6 +7,13 @@ fn main() -> std::io::Result<()> {
     fs::create_dir_all("corpus/states")?;
     for (index, rule) in RULES.iter().enumerate() {
         fs::write(format!("corpus/rules/seed-{index:02}"), rule)?;
+    }
+    for target in sillage_foreign::TARGETS {
+        let folder = format!("corpus/{}", target.name);
+        fs::create_dir_all(&folder)?;
+        for (index, seed) in (target.seeds)().into_iter().enumerate() {
+            fs::write(format!("{folder}/seed-{index:03}"), seed)?;
+        }
     }
     let plan = plan();
     for length in [0_u8, 1, 5, 20, 60] {

@@ -8,6 +8,8 @@ use sillage_model::{EventId, Partition, ReceiptMillis};
 
 const VERSION: u8 = 1;
 const CUT: u8 = 1;
+/// The code of a letter that cannot be read.
+const UNREADABLE: &str = "letter_unreadable";
 
 /// One refused event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,16 @@ impl DeadLetter {
         Append { bodies: body, records: vec![record], ..Append::default() }
     }
 
-    pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
+    /// A letter of an unknown form is shown as what it is: it must not vanish, nor hide the others.
+    pub(crate) fn from_body(body: &[u8]) -> Self {
+        Self::read(body).unwrap_or_else(|| {
+            let message =
+                "this letter was written by a later version; its bytes are shown as they lie";
+            Self::new(ReceiptMillis(0), UNREADABLE, message, body)
+        })
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
         let (&[version, flags], rest) = body.split_first_chunk()?;
         let (received, rest) = rest.split_first_chunk()?;
         let (code, rest) = take_text(rest)?;
@@ -86,4 +97,20 @@ fn take_text(bytes: &[u8]) -> Option<(String, &[u8])> {
     let (len, rest) = bytes.split_first_chunk()?;
     let (text, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
     Some((String::from_utf8(text.to_vec()).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_of_a_later_version_is_shown_with_all_its_bytes() {
+        let letter = DeadLetter::new(ReceiptMillis(5), "too_deep", "é", "{");
+        let mut body = letter.to_append().bodies;
+        assert_eq!(DeadLetter::from_body(&body), letter);
+        body[0] = VERSION + 1;
+        let shown = DeadLetter::from_body(&body);
+        assert_eq!((shown.code.as_str(), &shown.raw), ("letter_unreadable", &body));
+        assert_eq!(DeadLetter::from_body(&[]).code, "letter_unreadable");
+    }
 }

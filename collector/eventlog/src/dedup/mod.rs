@@ -21,7 +21,7 @@ mod filter;
 mod generation;
 mod merge;
 mod rebuild;
-mod run;
+pub(crate) mod run;
 
 use crate::hand::Hands;
 use crate::{Disk, LogError};

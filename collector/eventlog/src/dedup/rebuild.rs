@@ -4,6 +4,7 @@ use super::generation::Generation;
 use super::merge::Slots;
 use super::run::{self, Run};
 use super::{Dedup, DedupConfig, remove, set_aside, write_generation};
+use crate::form::check_forms;
 use crate::journal::Shelf;
 use crate::{LogError, limits};
 use std::path::PathBuf;
@@ -113,6 +114,7 @@ impl Rebuild<'_> {
 fn load_runs(config: &DedupConfig, shelf: &Shelf) -> Result<Vec<Run>, LogError> {
     let disk = &*config.disk;
     let mut runs: Vec<Run> = Vec::new();
+    check_forms(disk, &config.dir)?;
     for path in run_files(config)? {
         match Run::open(disk, &path) {
             Ok(run) => runs.push(run),

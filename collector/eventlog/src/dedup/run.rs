@@ -16,6 +16,7 @@
 //! one page and checks it, so a damaged page is named and never answers.
 use super::filter::Filter;
 use crate::disk::Stream;
+use crate::form::Unread;
 use crate::{Disk, DiskFile, LogError, OpenAs};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ const PAGE_IDS: usize = 255;
 const PAGE_HEAD_BYTES: usize = 16;
 const MAGIC: [u8; 8] = *b"SILDEDUP";
 const VERSION: u32 = 1;
-const HEAD_BYTES: usize = 64;
+pub(crate) const HEAD_BYTES: usize = 64;
 pub(crate) const EXTENSION: &str = "run";
 pub(crate) const UNFINISHED: &str = "tmp";
 
@@ -108,6 +109,7 @@ impl Run {
         let mut head = [0; HEAD_BYTES + 4];
         file.read_exact_at(&mut head, 0).map_err(io)?;
         let damaged = |what| LogError::corrupt(path, 0, what);
+        version_of(&head).map_err(|unread| unread.of(path, 0))?;
         let (coverage, count) = parse_head(&head).ok_or_else(|| damaged("the header is wrong"))?;
         let pages = count.div_ceil(PAGE_IDS as u64);
         let filter_bytes = Filter::bytes_for(count);
@@ -209,12 +211,27 @@ fn head_page(coverage: Coverage, count: u64) -> [u8; PAGE_BYTES] {
     page
 }
 
-fn parse_head(head: &[u8; HEAD_BYTES + 4]) -> Option<(Coverage, u64)> {
-    let (head, checksum) = head.split_last_chunk::<4>()?;
-    let is_whole = u32::from_le_bytes(*checksum) == crc32c::crc32c(head);
-    if !is_whole || head[..8] != MAGIC || head[8..12] != VERSION.to_le_bytes() {
-        return None;
+/// Whether a header is whole and of a version that is read.
+pub(crate) fn version_of(head: &[u8; HEAD_BYTES + 4]) -> Result<(), Unread> {
+    let (sealed, checksum) = head.split_at(HEAD_BYTES);
+    if sealed[..8] != MAGIC || checksum != crc32c::crc32c(sealed).to_le_bytes() {
+        return Err(Unread::Damaged("the header is wrong"));
     }
+    let found = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+    match found {
+        VERSION => Ok(()),
+        0 => Err(Unread::Damaged("no version has the number 0")),
+        found => Err(Unread::Newer { found, reads: VERSION, otherwise: REMOVE }),
+    }
+}
+
+/// What else can be done about ids that a later version wrote.
+const REMOVE: &str =
+    "; or remove the file: its ids are read again from the log, as far as that goes back";
+
+/// The numbers of a header that [`version_of`] let pass.
+fn parse_head(head: &[u8; HEAD_BYTES + 4]) -> Option<(Coverage, u64)> {
+    let (head, _) = head.split_last_chunk::<4>()?;
     let (numbers, _) = head[16..].as_chunks::<8>();
     let numbers: [u64; 6] =
         numbers.try_into().ok().map(|n: [[u8; 8]; 6]| n.map(u64::from_le_bytes))?;

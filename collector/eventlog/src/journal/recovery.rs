@@ -31,13 +31,6 @@ pub(crate) fn recover(
     kind: Kind,
 ) -> Result<Option<Recovered>, LogError> {
     let files = segment::list(disk, dir).map_err(|e| LogError::io("list", dir, e))?;
-    for path in files.unfinished {
-        // Nothing in it was ever answered: that waits for the final name.
-        disk.remove(&path).map_err(|e| LogError::io("remove", &path, e))?;
-    }
-    // A process that ended between naming a segment and making the name durable has left one that
-    // is seen and that a power cut takes away, with everything answered from it since.
-    disk.sync_dir(dir).map_err(|e| LogError::io("flush", dir, e))?;
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(files.segments.len());
     for (base, path) in files.segments {
         let segment = Segment::open(disk, path, kind, base)?;
@@ -46,6 +39,13 @@ pub(crate) fn recover(
         }
         segments.push(Arc::new(segment));
     }
+    for path in files.unfinished {
+        // Nothing in it was ever answered: that waits for the final name.
+        disk.remove(&path).map_err(|e| LogError::io("remove", &path, e))?;
+    }
+    // A process that ended between naming a segment and making the name durable has left one that
+    // is seen and that a power cut takes away, with everything answered from it since.
+    disk.sync_dir(dir).map_err(|e| LogError::io("flush", dir, e))?;
     let Some(last) = segments.last() else { return Ok(None) };
     let end = recover_tail(last)?;
     Ok(Some(Recovered { segments, end }))

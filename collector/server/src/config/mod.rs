@@ -106,3 +106,6 @@ impl Default for RedisConfig {
         Self { url: String::new(), listen: "127.0.0.1:6380".to_owned(), password: String::new() }
     }
 }
+
+#[cfg(test)]
+mod documented;

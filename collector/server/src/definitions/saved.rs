@@ -1,15 +1,19 @@
 //! The definitions that were changed since they were configured: one file in the project's folder.
 use crate::config::SegmentConfig;
 use crate::durable;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Removed segments that are remembered. Far more than a project has; a configured one is among them
 /// as long as it is configured.
 const REMOVED_MAX: usize = 10_000;
 
-/// What the file holds.
+/// The number of the file's form, its member `format`. Form 1 had no such member, and is read.
+const FORMAT: u64 = 2;
+
+/// What the file holds beside its form.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Saved {
@@ -70,13 +74,29 @@ impl Saved {
             }
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
-        serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is damaged: restore it, or remove it", path.display()))
+        let damaged = || format!("{} is damaged: restore it, or remove it", path.display());
+        let mut file: Map<String, Value> = serde_json::from_slice(&bytes).with_context(damaged)?;
+        match file.remove("format").as_ref().map_or(Some(1), Value::as_u64) {
+            Some(1..=FORMAT) => {}
+            Some(found) if found > FORMAT => bail!(
+                "{} has form {found}, and this version reads up to {FORMAT}: start the version that \
+                 wrote it, or a later one. The segments that were changed over HTTP are in it alone",
+                path.display()
+            ),
+            _ => return Err(anyhow!("no form has this number")).with_context(damaged),
+        }
+        serde_json::from_value(Value::Object(file)).with_context(damaged)
     }
 
     /// Saves it: a crash leaves what was there before or this.
     pub(crate) fn store(&self, path: &Path) -> anyhow::Result<()> {
-        durable::write(path, &serde_json::to_vec_pretty(self)?)
+        #[derive(Serialize)]
+        struct File<'a> {
+            format: u64,
+            #[serde(flatten)]
+            saved: &'a Saved,
+        }
+        durable::write(path, &serde_json::to_vec_pretty(&File { format: FORMAT, saved: self })?)
     }
 
     /// The segments that hold where these are configured. Applied twice it gives the same.
@@ -176,5 +196,31 @@ mod tests {
             (saved.version("a"), saved.version("new"), saved.gone()),
             (3, 2, vec!["b".into(), "new".into()])
         );
+    }
+
+    #[test]
+    fn both_forms_are_read_and_a_later_one_is_refused_as_it_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("segments.json");
+        let saved = Saved::default().with(&Edit::Put(segment("a", "1")), &[], 7);
+        saved.store(&path).expect("writable");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        assert!(text.contains("\"format\": 2"), "{text}");
+        assert_eq!(Saved::load(&path).expect("form 2"), saved);
+        std::fs::write(&path, serde_json::to_vec(&saved).expect("JSON")).expect("writable");
+        assert_eq!(Saved::load(&path).expect("form 1"), saved);
+        for (format, said) in [
+            ("3", "has form 3, and this version reads up to 2"),
+            ("0", "is damaged"),
+            ("-1", "is damaged"),
+            ("\"2\"", "is damaged"),
+            ("null", "is damaged"),
+        ] {
+            let text = text.replace("\"format\": 2", &format!("\"format\": {format}, \"new\": 1"));
+            std::fs::write(&path, &text).expect("writable");
+            let error = Saved::load(&path).expect_err("refused").to_string();
+            assert!(error.contains(said) && error.contains("segments.json"), "{format}: {error}");
+            assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
+        }
     }
 }
