@@ -45,6 +45,15 @@ pub const REDIS_CHECK_EVERY_MS: u64 = 1_000;
 /// How long a stopping writer goes on writing what is dirty, in milliseconds.
 pub const REDIS_DRAIN_MS: u64 = 3_000;
 
+/// Hosts that the address of a Redis may name.
+pub const REDIS_SEEDS_MAX: usize = 64;
+
+/// Times that a command is asked again because a cluster sends it elsewhere or asks for patience.
+pub const REDIS_REDIRECTS_MAX: u32 = 16;
+
+/// First wait for a cluster that asks for patience, in milliseconds; doubled up to sixteen times.
+pub const REDIS_RETRY_MS: u64 = 25;
+
 /// Block cache of the embedded store, in bytes. Small: states are read once, at start.
 pub const STORE_CACHE_BYTES: u64 = 8 << 20;
 

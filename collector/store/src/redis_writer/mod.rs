@@ -4,13 +4,18 @@
 //! outage of any length costs one write per changed person. A Redis that lost its data, or was
 //! replaced by another, is noticed by its marker or its run id and refilled without being asked.
 //! It is never read for the truth.
+mod address;
+pub(crate) mod link;
 mod refill;
 mod script;
+mod sentinel;
 mod session;
+mod slots;
 mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use address::{RedisAddress, RedisTls, RedisTopology};
 pub use stats::RedisStats;
 
 use crate::limits::{REDIS_BACKOFF_MAX_MS, REDIS_BACKOFF_MIN_MS};
