@@ -119,12 +119,11 @@ impl Running {
         };
         let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
         let mut writers = Vec::new();
-        if !config.redis.url.is_empty() {
+        if let Some(address) = config.redis.address().context("redis.url")? {
             for project in &projects {
                 let (shown, progress) = (Arc::clone(&project.shown), project.progress());
                 let ready = move || progress.recovered();
-                let writer = RedisWriter::spawn(&config.redis.url, shown, ready);
-                writers.push(writer.context("redis.url")?);
+                writers.push(RedisWriter::spawn(address.clone(), shown, ready));
             }
         }
         let (stop, stopped) = watch::channel(false);

@@ -133,6 +133,10 @@ impl RedisAddress {
         }
     }
 
+    pub(super) fn is_cluster(&self) -> bool {
+        self.topology() == RedisTopology::Cluster
+    }
+
     /// A client for a server with our keys.
     pub(super) fn client(&self, host: &Host) -> RedisResult<Client> {
         self.client_at(self.security.address(host), &self.login)

@@ -3,7 +3,7 @@
 //! Commands are given with their key and arrive where that key is; redirections, moved slots and
 //! lost scripts are dealt with here. What fails beyond that is an answer like any other. Nothing
 //! here repeats a command whose outcome is unknown.
-use super::address::{Host, Place, RedisAddress, RedisTopology};
+use super::address::{Host, Place, RedisAddress};
 use super::sentinel;
 use super::slots::Slots;
 use crate::keys::key_slot;
@@ -110,7 +110,7 @@ impl Link {
 
     /// Whether keys are spread over servers, so that no script can touch several of them.
     pub(crate) fn is_cluster(&self) -> bool {
-        self.address.topology() == RedisTopology::Cluster
+        self.address.is_cluster()
     }
 
     /// The servers that hold keys, as numbers for [`Link::ask_at`]. They may change with every call
@@ -127,9 +127,21 @@ impl Link {
         self.primaries().into_iter().map(|node| self.nodes[node].run_id.clone()).collect()
     }
 
-    /// The server with this key.
-    pub(super) fn owner_of(&self, key: &[u8]) -> Option<usize> {
-        self.slots.as_ref().map_or(Some(0), |slots| slots.owner(key_slot(key)))
+    /// The server with this slot.
+    pub(super) fn owner_of_slot(&self, slot: u16) -> Option<usize> {
+        self.slots.as_ref().map_or(Some(0), |slots| slots.owner(slot))
+    }
+
+    /// Whether most Sentinels name another master than the one that is connected.
+    pub(super) async fn is_deposed(&self) -> bool {
+        let Place::Sentinel { seeds, master, login } = &self.address.place else { return false };
+        let Some(ours) = self.nodes.first() else { return false };
+        let mut others = 0;
+        for seed in seeds {
+            let named = sentinel::named(&self.address, seed, master, login).await;
+            others += usize::from(named.is_ok_and(|host| host.to_string() != ours.name));
+        }
+        others > seeds.len() / 2
     }
 
     /// Asks where the command's key is.
@@ -182,7 +194,7 @@ impl Link {
         let mut groups: BTreeMap<usize, (Vec<Option<Todo>>, Pipeline)> = BTreeMap::new();
         for todo in std::mem::take(&mut round.todo) {
             let command = &commands[todo.index];
-            let Some(node) = todo.asking.or_else(|| self.owner_of(key_of(command))) else {
+            let Some(node) = todo.asking.or_else(|| self.owner_of_slot(key_slot(key_of(command)))) else {
                 round.retry(todo, down(), true);
                 continue;
             };

@@ -50,15 +50,20 @@ impl Slots {
     fn range(range: Value, from: &str) -> Option<(RangeInclusive<u16>, Host)> {
         let Value::Array(parts) = range else { return None };
         let mut parts = parts.into_iter();
-        let first = redis::from_redis_value::<u16>(parts.next()?).ok()?;
-        let last = redis::from_redis_value::<u16>(parts.next()?).ok()?;
+        let first = number(parts.next()?)?;
+        let last = number(parts.next()?)?;
         let Value::Array(primary) = parts.next()? else { return None };
         let mut primary = primary.into_iter();
         let name = redis::from_redis_value::<Option<String>>(primary.next()?).ok()?;
-        let port = redis::from_redis_value::<u16>(primary.next()?).ok()?;
+        let port = number(primary.next()?)?;
         let name = name.filter(|name| !name.is_empty() && name != "?");
         Some((first..=last, Host { name: name.unwrap_or_else(|| from.to_owned()), port }))
     }
+}
+
+/// Read wide first: the client's own conversion cuts a number that is too big.
+fn number(value: Value) -> Option<u16> {
+    u16::try_from(redis::from_redis_value::<i64>(value).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! How the writer is doing, for metrics and for people.
+use super::{RedisTopology, RedisTrouble};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How the writing to Redis goes. Counts are since the start of the process.
@@ -22,6 +24,10 @@ pub struct RedisStats {
     pub dirty: u64,
     /// For how long there have been such, in milliseconds.
     pub lag_ms: u64,
+    /// What is wrong now; `None` while all is well.
+    pub trouble: Option<RedisTrouble>,
+    /// What kind of Redis it is.
+    pub topology: RedisTopology,
 }
 
 #[derive(Debug, Default)]
@@ -35,9 +41,20 @@ pub(super) struct Counters {
     refills: AtomicU64,
     /// Taken from the set of changed persons and not written yet.
     held: AtomicU64,
+    trouble: Mutex<Option<RedisTrouble>>,
+    topology: RedisTopology,
 }
 
 impl Counters {
+    pub(super) fn new(topology: RedisTopology) -> Self {
+        Self { topology, ..Self::default() }
+    }
+
+    /// Notes what is wrong; gives what was before.
+    pub(super) fn set_trouble(&self, trouble: Option<RedisTrouble>) -> Option<RedisTrouble> {
+        std::mem::replace(&mut *self.trouble.lock(), trouble)
+    }
+
     pub(super) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
     }
@@ -78,6 +95,8 @@ impl Counters {
             refills: self.refills.load(Ordering::Relaxed),
             dirty: dirty + self.held.load(Ordering::SeqCst),
             lag_ms,
+            trouble: *self.trouble.lock(),
+            topology: self.topology,
         }
     }
 }
