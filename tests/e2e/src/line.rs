@@ -92,7 +92,8 @@ impl Drop for Line {
 impl Shared {
     fn connect(self: &Arc<Self>, client: TcpStream) {
         let Ok(server) = TcpStream::connect(self.upstream) else { return };
-        let pairs = [(client.try_clone(), server.try_clone(), false), (Ok(server), Ok(client), true)];
+        let pairs =
+            [(client.try_clone(), server.try_clone(), false), (Ok(server), Ok(client), true)];
         for (from, to, answers) in pairs {
             let (Ok(from), Ok(to), shared) = (from, to, Arc::clone(self)) else { return };
             std::thread::spawn(move || {

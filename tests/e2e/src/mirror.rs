@@ -58,7 +58,8 @@ when = 'exists("Product Viewed" within 2s)'
         let (round, at) = (self.rounds.fetch_add(1, Ordering::Relaxed), now_ms());
         let mut events = Vec::new();
         for n in 0..Self::USERS {
-            let event = if (n + round).is_multiple_of(3) { "Order Completed" } else { "Product Viewed" };
+            let event =
+                if (n + round).is_multiple_of(3) { "Order Completed" } else { "Product Viewed" };
             events.push(format!(
                 r#"{{"type":"track","event":"{event}","anonymousId":"d{n}","messageId":"t{n}-{round}","timestamp":{at}}}"#
             ));

@@ -16,7 +16,8 @@ struct Load {
 
 impl Load {
     fn on(collector: &Collector, crowd: &Arc<Crowd>) -> Self {
-        let (stop, http, crowd) = (Arc::new(AtomicBool::new(false)), collector.http, Arc::clone(crowd));
+        let (stop, http, crowd) =
+            (Arc::new(AtomicBool::new(false)), collector.http, Arc::clone(crowd));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -51,9 +52,7 @@ fn owner(cluster: &RedisCluster, key: &str) -> SocketAddr {
 /// A replica of that server.
 fn replica_of(cluster: &RedisCluster, primary: SocketAddr) -> usize {
     let port = format!("master_port:{}", primary.port());
-    let is = |at: SocketAddr| {
-        matches!(cluster.ask_one(at, &["INFO", "replication"]), Some(Reply::Bulk(Some(text))) if text.contains(&port))
-    };
+    let is = |at: SocketAddr| matches!(cluster.ask_one(at, &["INFO", "replication"]), Some(Reply::Bulk(Some(text))) if text.contains(&port));
     cluster.servers.iter().position(|server| is(server.address)).expect("it has a replica")
 }
 
@@ -74,8 +73,16 @@ fn a_cluster_stays_equal_through_whatever_happens_to_it() {
     let at = from.to_string();
     for (source, target, slots) in [(id(from), id(to), "3000"), (id(to), id(from), "1000")] {
         cluster.cli(&[
-            "--cluster", "reshard", &at, "--cluster-from", &source, "--cluster-to", &target,
-            "--cluster-slots", slots, "--cluster-yes",
+            "--cluster",
+            "reshard",
+            &at,
+            "--cluster-from",
+            &source,
+            "--cluster-to",
+            &target,
+            "--cluster-slots",
+            slots,
+            "--cluster-yes",
         ]);
     }
     load.end();
@@ -130,7 +137,8 @@ fn a_dead_server_is_replaced_and_comes_back() {
 #[test]
 fn an_old_process_that_wakes_up_undoes_nothing() {
     let cluster = Arc::new(RedisCluster::start(&[], &[]));
-    let (old, new) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (old, new) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let sleeper = Collector::start(old.path(), &cluster.url(""), Crowd::RULES);
     let crowd = Arc::new(Crowd::default());
     assert!(crowd.act(sleeper.http));

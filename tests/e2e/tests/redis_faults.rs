@@ -123,7 +123,8 @@ fn who_is_not_let_in_goes_on_trying() {
     let world = World::new(&["--busy-reply-threshold", "100"]);
     // Opened before: there is no other way in afterwards.
     let mut inside = world.redis.resp();
-    let cut = |inside: &mut Resp| inside.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let cut =
+        |inside: &mut Resp| inside.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     let mut ask = |words: &[&str]| {
         let reply = inside.ask(words);
         assert!(!matches!(reply, Reply::Error(_)), "{words:?}: {reply:?}");
@@ -177,7 +178,12 @@ fn a_server_that_is_gone_for_a_while_has_everything_afterwards() {
     // Each key takes a while to be read, so that for some time the server is there and has nothing.
     redis.kill();
     assert!(crowd.act(collector.http));
-    redis.launch_with(&["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"]);
+    redis.launch_with(&[
+        "--key-load-delay",
+        "20000",
+        "--loading-process-events-interval-bytes",
+        "1024",
+    ]);
     until_logged(&collector, "kind=\"loading\"");
     until_mirrored(&collector, &redis);
     // Emptied while it runs, and back without its data.

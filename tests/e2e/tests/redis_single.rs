@@ -9,7 +9,8 @@ use std::process::Command;
 fn acl_file(folder: &Path) -> String {
     let shipped = include_str!("../../../examples/redis/sillage.acl");
     let path = folder.join("users.acl");
-    std::fs::write(&path, format!("{shipped}user admin on >admin ~* &* +@all\n")).expect("writable");
+    std::fs::write(&path, format!("{shipped}user admin on >admin ~* &* +@all\n"))
+        .expect("writable");
     path.display().to_string()
 }
 
@@ -19,7 +20,10 @@ fn as_user(resp: &mut Resp, user: &str, password: &str) {
 
 fn assert_denied(resp: &mut Resp, words: &[&str]) {
     let reply = resp.ask(words);
-    assert!(matches!(&reply, Reply::Error(text) if text.starts_with("NOPERM")), "{words:?}: {reply:?}");
+    assert!(
+        matches!(&reply, Reply::Error(text) if text.starts_with("NOPERM")),
+        "{words:?}: {reply:?}"
+    );
 }
 
 /// Looks as somebody who may see everything.
@@ -66,7 +70,7 @@ fn the_shipped_rights_are_enough_and_no_more() {
     }
     let mut resp = redis.resp();
     as_user(&mut resp, "sillage-reader", "CHANGE-ME-READER");
-    assert!(matches!(resp.ask(&["HGET", "sl:shop:u:1", "v"]), Reply::Bulk(Some(_))));
+    assert!(matches!(resp.ask(&["HGET", "sl:shop:u:0", "v"]), Reply::Bulk(Some(_))));
     for words in [
         &["HSET", "sl:shop:u:1", "v", "1"][..],
         &["DEL", "sl:shop:u:1"],
@@ -113,19 +117,28 @@ fn openssl(folder: &Path, words: &str) {
 fn certificates(folder: &Path) {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
     openssl(folder, &format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority"));
-    for (name, extension) in [("server", "subjectAltName=IP:127.0.0.1"), ("client", "subjectAltName=DNS:sillage")] {
+    for (name, extension) in
+        [("server", "subjectAltName=IP:127.0.0.1"), ("client", "subjectAltName=DNS:sillage")]
+    {
         std::fs::write(folder.join("extension"), extension).expect("writable");
-        openssl(folder, &format!("req {key} -keyout {name}.key -out {name}.csr -subj /CN={name}").replace(" -days 2", ""));
         openssl(
             folder,
-            &format!("x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension -out {name}.pem"),
+            &format!("req {key} -keyout {name}.key -out {name}.csr -subj /CN={name}")
+                .replace(" -days 2", ""),
+        );
+        openssl(
+            folder,
+            &format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension -out {name}.pem"
+            ),
         );
     }
 }
 
 #[test]
 fn both_sides_show_their_certificates_and_strangers_are_not_trusted() {
-    let (folder, strange) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (folder, strange) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     certificates(folder.path());
     certificates(strange.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
@@ -133,7 +146,14 @@ fn both_sides_show_their_certificates_and_strangers_are_not_trusted() {
     let tls = sillage_e2e::free_port();
     let port = tls.port().to_string();
     let redis = RedisServer::start_with(&[
-        "--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &ca,
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
     ]);
     let config = |ca: &str| {
         // Ends the value of `url` and begins those of the files.
@@ -144,7 +164,8 @@ fn both_sides_show_their_certificates_and_strangers_are_not_trusted() {
         )
     };
     let stranger = strange.path().join("ca.pem").display().to_string();
-    let (trusting, wary) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (trusting, wary) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let wary = Collector::start(wary.path(), &config(&stranger), Crowd::RULES);
     until_logged(&wary, "redis.ca");
     drop(wary);

@@ -194,7 +194,8 @@ impl Link {
         let mut groups: BTreeMap<usize, (Vec<Option<Todo>>, Pipeline)> = BTreeMap::new();
         for todo in std::mem::take(&mut round.todo) {
             let command = &commands[todo.index];
-            let Some(node) = todo.asking.or_else(|| self.owner_of_slot(key_slot(key_of(command)))) else {
+            let Some(node) = todo.asking.or_else(|| self.owner_of_slot(key_slot(key_of(command))))
+            else {
                 round.retry(todo, down(), true);
                 continue;
             };

@@ -6,7 +6,9 @@
 use super::link::Link;
 use super::script::{Announced, Mode, Writing};
 use crate::keys::segment_shard;
-use crate::limits::{REDIS_BATCH_PERSONS, REDIS_EPOCH_TRIES_MAX, REDIS_SUSPECTS_MAX, SEGMENT_SHARDS};
+use crate::limits::{
+    REDIS_BATCH_PERSONS, REDIS_EPOCH_TRIES_MAX, REDIS_SUSPECTS_MAX, SEGMENT_SHARDS,
+};
 use crate::view::{Entry, View, Work};
 use redis::{RedisError, RedisResult, Value};
 use sillage_model::{PersonKey, Profile};
@@ -113,9 +115,8 @@ impl Spread {
         debug_assert!(works.len() <= REDIS_BATCH_PERSONS, "a batch has its bound");
         let mut outcomes: Vec<RedisResult<u64>> = works.iter().map(|_| Ok(1)).collect();
         let told = write_hashes(link, writing, view, works, &mut outcomes).await;
-        let changed = self
-            .write_sets(link, writing, view, (works, &told), thorough, &mut outcomes)
-            .await;
+        let changed =
+            self.write_sets(link, writing, view, (works, &told), thorough, &mut outcomes).await;
         for ((work, _), changes) in works.iter().zip(changed) {
             self.announce(writing, work, changes);
         }

@@ -115,7 +115,9 @@ impl RedisTrouble {
                  if it asks for one; its name must be in its certificate"
             }
             Self::Login => "correct user and password in redis.url",
-            Self::Permission => "give the user of redis.url the rights in examples/redis/sillage.acl",
+            Self::Permission => {
+                "give the user of redis.url the rights in examples/redis/sillage.acl"
+            }
             Self::Memory => "raise its maxmemory or use a larger server",
             Self::Evicting => {
                 "set its maxmemory-policy to noeviction and raise maxmemory: it drops keys that \
