@@ -61,7 +61,19 @@ impl RedisCluster {
     ///
     /// # Panics
     /// If it fails.
-    pub fn cli(&self, words: &[&str]) -> String {
+    pub fn cli(&self, words: &[&str]) {
+        if let Err(said) = self.try_cli(words) {
+            panic!("redis-cli {words:?}: {said}");
+        }
+    }
+
+    /// Waits until all servers say the same of who has which slots.
+    pub fn until_agreed(&self) {
+        let address = self.servers[0].address.to_string();
+        until("the cluster to agree", || self.try_cli(&["--cluster", "check", &address]).ok());
+    }
+
+    fn try_cli(&self, words: &[&str]) -> Result<(), String> {
         let output = Command::new("redis-cli")
             .args(&self.login)
             .args(words)
@@ -69,8 +81,7 @@ impl RedisCluster {
             .output()
             .expect("redis-cli is installed (apt-get install redis-tools)");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "redis-cli {words:?}: {said}");
-        said
+        if output.status.success() { Ok(()) } else { Err(said) }
     }
 
     /// Asks one server, with the login of the tests.

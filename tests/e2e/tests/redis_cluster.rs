@@ -72,6 +72,7 @@ fn a_cluster_stays_equal_through_whatever_happens_to_it() {
     let id = |at: SocketAddr| cluster.ask_at(at, &["CLUSTER", "MYID"]).text();
     let at = from.to_string();
     for (source, target, slots) in [(id(from), id(to), "3000"), (id(to), id(from), "1000")] {
+        cluster.until_agreed();
         cluster.cli(&[
             "--cluster",
             "reshard",
@@ -88,6 +89,7 @@ fn a_cluster_stays_equal_through_whatever_happens_to_it() {
     load.end();
     until_mirrored(&collector, &*cluster);
 
+    cluster.until_agreed();
     // One server is emptied, the others are not.
     assert_eq!(cluster.ask_at(to, &["FLUSHALL"]), Reply::Simple("OK".to_owned()));
     until_mirrored(&collector, &*cluster);

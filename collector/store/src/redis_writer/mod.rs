@@ -152,8 +152,8 @@ async fn keep_writing(mut writer: Writer, shared: Arc<Shared>, ready: impl Fn() 
         let End::Broken(error) = end else { break };
         shared.counters.broke_off();
         let trouble = RedisTrouble::of(&error);
-        // Once for each that is another than before, however often it is tried.
-        if shared.counters.set_trouble(Some(trouble)) != Some(trouble) {
+        // Once for each kind, however often it is tried.
+        if shared.counters.is_news(trouble) {
             let (kind, advice) = (trouble.name(), trouble.advice());
             tracing::warn!(
                 kind, %error, advice,

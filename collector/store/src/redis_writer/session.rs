@@ -165,6 +165,7 @@ impl Writer {
                 return Err((kind, "the Sentinels name another master").into());
             }
         }
+        self.look_for_holes(link).await;
         if self.watched.are_others(link) || self.spread.is_lost() {
             self.begin_refill(Mode::Write);
         }
@@ -176,7 +177,6 @@ impl Writer {
             mark(link, &self.writing, &self.marker(), &[]).await?;
             self.marked = true;
         }
-        self.look_for_holes(link).await;
         self.shared.counters.set_filled(self.refill.is_none());
         Ok(Instant::now())
     }
@@ -190,7 +190,7 @@ impl Writer {
             Eviction::Mend => {
                 self.begin_refill(Mode::Rebuild);
                 if self.shared.stats().trouble == Some(trouble) {
-                    self.shared.counters.set_trouble(None);
+                    self.shared.counters.calm();
                 }
             }
         }
@@ -200,13 +200,13 @@ impl Writer {
     fn calm_down(&self) {
         let stats = self.shared.stats();
         if stats.dirty == 0 && stats.trouble.is_some_and(|it| it != RedisTrouble::Evicting) {
-            self.shared.counters.set_trouble(None);
+            self.shared.counters.calm();
         }
     }
 
     /// Says what is wrong although Redis can be written; once, until something else is.
     fn complain(&self, trouble: RedisTrouble, error: &dyn std::fmt::Display) {
-        if self.shared.counters.set_trouble(Some(trouble)) != Some(trouble) {
+        if self.shared.counters.is_news(trouble) {
             let (kind, advice) = (trouble.name(), trouble.advice());
             tracing::warn!(kind, %error, advice, "Redis does not keep all that it is given");
         }

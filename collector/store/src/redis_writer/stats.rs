@@ -41,8 +41,15 @@ pub(super) struct Counters {
     refills: AtomicU64,
     /// Taken from the set of changed persons and not written yet.
     held: AtomicU64,
-    trouble: Mutex<Option<RedisTrouble>>,
+    trouble: Mutex<Wrong>,
     topology: RedisTopology,
+}
+
+/// What is wrong, and what has been said of it since all was well.
+#[derive(Debug, Default)]
+struct Wrong {
+    now: Option<RedisTrouble>,
+    said: Vec<RedisTrouble>,
 }
 
 impl Counters {
@@ -50,9 +57,20 @@ impl Counters {
         Self { topology, ..Self::default() }
     }
 
-    /// Notes what is wrong; gives what was before.
-    pub(super) fn set_trouble(&self, trouble: Option<RedisTrouble>) -> Option<RedisTrouble> {
-        std::mem::replace(&mut *self.trouble.lock(), trouble)
+    /// Notes what is wrong; true if it is to be said, which is once until all is well.
+    pub(super) fn is_news(&self, trouble: RedisTrouble) -> bool {
+        let mut wrong = self.trouble.lock();
+        wrong.now = Some(trouble);
+        let news = !wrong.said.contains(&trouble);
+        if news {
+            wrong.said.push(trouble);
+        }
+        news
+    }
+
+    /// Notes that all is well.
+    pub(super) fn calm(&self) {
+        *self.trouble.lock() = Wrong::default();
     }
 
     pub(super) fn set_connected(&self, connected: bool) {
@@ -95,7 +113,7 @@ impl Counters {
             refills: self.refills.load(Ordering::Relaxed),
             dirty: dirty + self.held.load(Ordering::SeqCst),
             lag_ms,
-            trouble: *self.trouble.lock(),
+            trouble: self.trouble.lock().now,
             topology: self.topology,
         }
     }

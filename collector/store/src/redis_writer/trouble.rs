@@ -108,7 +108,10 @@ impl RedisTrouble {
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Unreachable => "see whether it runs and whether redis.url leads there",
+            Self::Unreachable => {
+                "see whether it runs, whether redis.url leads there, and whether it has room for \
+                 another connection (maxclients)"
+            }
             Self::Slow => "see whether it hangs, is paused, or the network to it is slow",
             Self::Certificate => {
                 "name in redis.ca who signed its certificate, and in redis.cert and redis.key ours \
