@@ -3,7 +3,7 @@ use super::address::RedisAddress;
 use super::link::Link;
 use super::refill::{Batch, Refill};
 use super::script::{Mode, Scripts, Writing};
-use super::spread::Spread;
+use super::spread::{Goal, Spread};
 use super::trouble::RedisTrouble;
 use super::watched::{Eviction, Watched, bear, mark};
 use super::{Pause, Shared};
@@ -201,6 +201,7 @@ impl Writer {
         let stats = self.shared.stats();
         if stats.dirty == 0 && stats.trouble.is_some_and(|it| it != RedisTrouble::Evicting) {
             self.shared.counters.calm();
+            tracing::info!("Redis has everything again");
         }
     }
 
@@ -267,7 +268,7 @@ impl Writer {
         let answers: Vec<RedisResult<u64>> = if link.is_cluster() {
             let works: Vec<(&Work, Mode)> = batch.works(mode).collect();
             let thorough = self.refill.is_some();
-            self.spread.write(link, &self.writing, view, &works, thorough).await
+            self.spread.write(Goal { link, writing: &self.writing, view }, &works, thorough).await
         } else {
             let works = batch.works(mode);
             let commands = works.map(|(work, mode)| self.writing.command(view, work, mode));

@@ -25,6 +25,13 @@ pub(super) struct Spread {
     owed: Vec<redis::Cmd>,
 }
 
+/// Where a batch goes, and by which names.
+pub(super) struct Goal<'a> {
+    pub(super) link: &'a mut Link,
+    pub(super) writing: &'a Writing,
+    pub(super) view: &'a View,
+}
+
 /// What became of a person's own hash.
 struct Told {
     state: String,
@@ -106,19 +113,17 @@ impl Spread {
     /// differs. Gives for each work 1 if it was written, 0 if Redis holds as new a version.
     pub(super) async fn write(
         &mut self,
-        link: &mut Link,
-        writing: &Writing,
-        view: &View,
+        mut goal: Goal<'_>,
         works: &[(&Work, Mode)],
         thorough: bool,
     ) -> Vec<RedisResult<u64>> {
+        let goal = &mut goal;
         debug_assert!(works.len() <= REDIS_BATCH_PERSONS, "a batch has its bound");
         let mut outcomes: Vec<RedisResult<u64>> = works.iter().map(|_| Ok(1)).collect();
-        let told = write_hashes(link, writing, view, works, &mut outcomes).await;
-        let changed =
-            self.write_sets(link, writing, view, (works, &told), thorough, &mut outcomes).await;
+        let told = write_hashes(goal, works, &mut outcomes).await;
+        let changed = self.write_sets(goal, (works, &told), thorough, &mut outcomes).await;
         for ((work, _), changes) in works.iter().zip(changed) {
-            self.announce(writing, work, changes);
+            self.announce(goal.writing, work, changes);
         }
         for ((work, _), outcome) in works.iter().zip(&outcomes) {
             match outcome {
@@ -130,7 +135,7 @@ impl Spread {
                 }
             }
         }
-        if let Err(error) = self.pay(link).await {
+        if let Err(error) = self.pay(goal.link).await {
             // Everything but the stream is written; to write it again changes nothing.
             outcomes.iter_mut().for_each(|outcome| *outcome = Err(error.clone()));
         }
@@ -144,9 +149,7 @@ impl Spread {
 
     async fn write_sets(
         &self,
-        link: &mut Link,
-        writing: &Writing,
-        view: &View,
+        goal: &mut Goal<'_>,
         (works, told): (&[(&Work, Mode)], &[Option<Told>]),
         thorough: bool,
         outcomes: &mut [RedisResult<u64>],
@@ -158,19 +161,19 @@ impl Spread {
             }
             let member = work.entry.member();
             let thorough = thorough || self.suspects.contains(member);
-            for (segment, score) in differing(view, &work.entry, told.as_ref(), thorough) {
+            for (segment, score) in differing(goal.view, &work.entry, told.as_ref(), thorough) {
                 let set = (segment, segment_shard(member.as_str()));
                 sets.entry(set).or_default().push(Wanted { work: index, member, score });
             }
         }
         let commands = sets.iter().map(|((segment, shard), members)| {
-            let mut command = writing.set(segment, *shard, self.epoch);
+            let mut command = goal.writing.set(segment, *shard, self.epoch);
             for wanted in members {
                 command.arg(wanted.member.as_str()).arg(text(wanted.score));
             }
             command
         });
-        let answers = link.ask_all(commands.collect()).await;
+        let answers = goal.link.ask_all(commands.collect()).await;
         let mut changed: Vec<Vec<Changed>> = works.iter().map(|_| Vec::new()).collect();
         for (((segment, _), members), answer) in sets.into_iter().zip(answers) {
             match answer.and_then(words) {
@@ -226,22 +229,20 @@ impl Told {
 }
 
 async fn write_hashes(
-    link: &mut Link,
-    writing: &Writing,
-    view: &View,
+    goal: &mut Goal<'_>,
     works: &[(&Work, Mode)],
     outcomes: &mut [RedisResult<u64>],
 ) -> Vec<Option<Told>> {
     let (mut commands, mut places) = (Vec::new(), Vec::new());
     for (index, (work, mode)) in works.iter().enumerate() {
         let Entry::Person(profile) = &work.entry else { continue };
-        for (number, key) in writing.hashes(profile).enumerate() {
-            commands.push(writing.hash(view, profile, &key, *mode));
+        for (number, key) in goal.writing.hashes(profile).enumerate() {
+            commands.push(goal.writing.hash(goal.view, profile, &key, *mode));
             places.push((index, number == 0));
         }
     }
     let mut told: Vec<Option<Told>> = works.iter().map(|_| None).collect();
-    for ((index, own), answer) in places.into_iter().zip(link.ask_all(commands).await) {
+    for ((index, own), answer) in places.into_iter().zip(goal.link.ask_all(commands).await) {
         match answer.and_then(words) {
             Ok(words) if own => {
                 let mut words = words.into_iter();
