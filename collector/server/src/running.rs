@@ -269,15 +269,15 @@ fn offer(config: &Config, sockets: Vec<(SocketAddr, OwnedFd)>) -> Option<Offer> 
 
 /// Those who write to a Redis of the customer's own, if there is one.
 fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<RedisWriter>> {
-    if config.redis.url.is_empty() {
+    let Some(address) = config.redis.address().context("redis.url")? else {
         return Ok(Vec::new());
-    }
+    };
     let start = |project: &Project| {
         let (shown, progress) = (Arc::clone(&project.shown), project.progress());
         let ready = move || progress.recovered();
-        RedisWriter::spawn(&config.redis.url, shown, ready).context("redis.url")
+        RedisWriter::spawn(address.clone(), shown, ready)
     };
-    projects.iter().map(start).collect()
+    Ok(projects.iter().map(start).collect())
 }
 
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts

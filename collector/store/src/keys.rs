@@ -77,14 +77,25 @@ pub fn name(project: &str, key: &Key<'_>, labels: &Labels) -> String {
 /// with its rule that only a non-empty part within the first braces counts, modulo 16.
 #[must_use]
 pub fn segment_shard(member: &str) -> u8 {
-    let bytes = member.as_bytes();
+    let shard = hash_of(member.as_bytes()) % u16::from(SEGMENT_SHARDS);
+    u8::try_from(shard).expect("the remainder is below 16")
+}
+
+/// The slot of a key in a Redis Cluster.
+pub(crate) fn key_slot(key: &[u8]) -> u16 {
+    hash_of(key) % CLUSTER_SLOTS
+}
+
+/// Slots of a Redis Cluster. Source: Redis Cluster specification.
+pub(crate) const CLUSTER_SLOTS: u16 = 16_384;
+
+fn hash_of(bytes: &[u8]) -> u16 {
     let tag = bytes.iter().position(|&b| b == b'{').and_then(|open| {
         let after = bytes.get(open + 1..)?;
         let len = after.iter().position(|&b| b == b'}').filter(|&len| len > 0)?;
         after.get(..len)
     });
-    let shard = crc16(tag.unwrap_or(bytes)) % u16::from(SEGMENT_SHARDS);
-    u8::try_from(shard).expect("the remainder is below 16")
+    crc16(tag.unwrap_or(bytes))
 }
 
 /// CRC-16/XMODEM: polynomial 0x1021, start 0, nothing reflected. Source: Redis Cluster

@@ -26,7 +26,9 @@ pub use error::StoreError;
 pub use fields::{Labels, SegmentLabel};
 pub use memory::MemoryStore;
 pub use person::{Checkpoint, PersonStore, StoreMeta};
-pub use redis_writer::{RedisStats, RedisWriter};
+pub use redis_writer::{
+    RedisAddress, RedisStats, RedisTls, RedisTopology, RedisTrouble, RedisWriter,
+};
 pub use view::{
     Change, Changes, Clock, Listed, Order, Reads, ScanPage, Shown, StreamId, Summary, Ttl, View,
     ViewConfig, system_clock,

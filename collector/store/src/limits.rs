@@ -45,6 +45,32 @@ pub const REDIS_CHECK_EVERY_MS: u64 = 1_000;
 /// How long a stopping writer goes on writing what is dirty, in milliseconds.
 pub const REDIS_DRAIN_MS: u64 = 3_000;
 
+/// Hosts that the address of a Redis may name.
+pub const REDIS_SEEDS_MAX: usize = 64;
+
+/// Times that a command is asked again because a cluster sends it elsewhere or asks for patience.
+pub const REDIS_REDIRECTS_MAX: u32 = 16;
+
+/// First wait for a cluster that asks for patience, in milliseconds; doubled up to sixteen times.
+pub const REDIS_RETRY_MS: u64 = 25;
+
+/// Times that a new epoch is tried to be made the highest before the connection is given up.
+pub const REDIS_EPOCH_TRIES_MAX: u32 = 4;
+
+/// Persons that are remembered as perhaps half written to a cluster; beyond that everybody is compared.
+pub const REDIS_SUSPECTS_MAX: usize = 16 * REDIS_BATCH_PERSONS;
+
+/// Names tried for a key on each server of a cluster: a server with one slot of 16 384 is found with
+/// a chance of 98 %.
+pub const REDIS_MARK_TRIES_MAX: u32 = 65_536;
+
+/// How often evicted keys are written again at most, in milliseconds: a Redis that is too small would
+/// evict others for them.
+pub const REDIS_MEND_EVERY_MS: u64 = 600_000;
+
+/// How often Sentinels are asked whether the master still is one, in milliseconds.
+pub const REDIS_MASTER_EVERY_MS: u64 = 5_000;
+
 /// Block cache of the embedded store, in bytes. Small: states are read once, at start.
 pub const STORE_CACHE_BYTES: u64 = 8 << 20;
 

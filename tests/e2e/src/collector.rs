@@ -158,6 +158,16 @@ impl Collector {
         child.wait().expect("it can be waited for");
     }
 
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Asks it to stop (SIGTERM) and waits; whether it ended well.
     ///
     /// # Panics
@@ -228,7 +238,11 @@ impl Drop for Collector {
 
 /// A port that nobody else is given: one of those that systems do not use for outgoing connections, which might take
 /// it while a collector is down, and in each process of tests another.
-pub(crate) fn free_port() -> SocketAddr {
+///
+/// # Panics
+/// If a bound socket has no address.
+#[must_use]
+pub fn free_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 12_000;
     const PORTS: u16 = 20_000;

@@ -1,18 +1,26 @@
 //! What every end-to-end test needs: the real binary as a process, and small blocking clients for
 //! its HTTP and Redis faces. Nothing here knows how the collector works inside.
 
+mod cluster;
 mod collector;
 pub mod device;
 mod http;
 pub mod kept;
+mod line;
+mod mirror;
 mod proxy;
 mod redis;
+mod sentinel;
 pub mod torture;
 
-pub use collector::{Collector, Project, binary};
+pub use cluster::RedisCluster;
+pub use collector::{Collector, Project, binary, free_port};
 pub use http::{Answer, Http};
+pub use line::{Line, Weather};
+pub use mirror::{Crowd, Keys, Watcher, differences, until_logged, until_mirrored};
 pub use proxy::{Fate, Proxy};
 pub use redis::{RedisServer, Reply, Resp};
+pub use sentinel::RedisSentinels;
 
 /// Milliseconds since the epoch.
 ///

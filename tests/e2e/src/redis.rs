@@ -2,6 +2,7 @@ use crate::collector::free_port;
 use crate::until;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -59,9 +60,15 @@ impl Resp {
     /// If nobody listens.
     #[must_use]
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("somebody listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout can be set");
-        Self { stream: BufReader::new(stream) }
+        Self::try_connect(address).expect("somebody listens")
+    }
+
+    /// Connects, if somebody listens.
+    #[must_use]
+    pub fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        Some(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends one command and reads its reply.
@@ -69,44 +76,67 @@ impl Resp {
     /// # Panics
     /// If the connection breaks.
     pub fn ask(&mut self, words: &[&str]) -> Reply {
+        self.try_ask(words).expect("the server answers")
+    }
+
+    /// Sends one command and reads its reply; `None` if the connection breaks.
+    pub fn try_ask(&mut self, words: &[&str]) -> Option<Reply> {
         let mut command = format!("*{}\r\n", words.len());
         for word in words {
             command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
-        self.stream.get_mut().write_all(command.as_bytes()).expect("the server takes commands");
+        self.stream.get_mut().write_all(command.as_bytes()).ok()?;
         self.reply()
     }
 
-    fn reply(&mut self) -> Reply {
-        let line = self.line();
-        let (kind, rest) = line.split_at(1);
-        let number = || rest.parse::<i64>().expect("a number");
-        match kind {
-            "+" => Reply::Simple(rest.to_owned()),
-            "-" => Reply::Error(rest.to_owned()),
-            ":" => Reply::Integer(number()),
-            "$" => Reply::Bulk(usize::try_from(number()).ok().map(|len| {
-                let mut bytes = vec![0; len + 2];
-                self.stream.read_exact(&mut bytes).expect("the rest comes");
-                bytes.truncate(len);
-                String::from_utf8(bytes).expect("UTF-8")
-            })),
-            "*" => Reply::Array((0..number()).map(|_| self.reply()).collect()),
-            _ => panic!("not a reply: {line}"),
-        }
+    /// Waits no longer than this for a reply.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    #[must_use]
+    pub fn patient_for(self, time: Duration) -> Self {
+        self.stream.get_ref().set_read_timeout(Some(time)).expect("a timeout can be set");
+        self
     }
 
-    fn line(&mut self) -> String {
+    fn reply(&mut self) -> Option<Reply> {
+        let line = self.line()?;
+        let (kind, rest) = line.split_at_checked(1)?;
+        let number = || rest.parse::<i64>().ok();
+        Some(match kind {
+            "+" => Reply::Simple(rest.to_owned()),
+            "-" => Reply::Error(rest.to_owned()),
+            ":" => Reply::Integer(number()?),
+            "$" => Reply::Bulk(match usize::try_from(number()?) {
+                Ok(len) => {
+                    let mut bytes = vec![0; len + 2];
+                    self.stream.read_exact(&mut bytes).ok()?;
+                    bytes.truncate(len);
+                    Some(String::from_utf8(bytes).expect("UTF-8"))
+                }
+                Err(_) => None,
+            }),
+            "*" => {
+                let items = (0..number()?).map(|_| self.reply());
+                Reply::Array(items.collect::<Option<_>>()?)
+            }
+            _ => panic!("not a reply: {line}"),
+        })
+    }
+
+    fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).expect("the server answers");
-        line.trim_end().to_owned()
+        self.stream.read_line(&mut line).ok().filter(|&read| read > 0)?;
+        Some(line.trim_end().to_owned())
     }
 }
 
-/// A real redis-server without persistence, on a free port.
+/// A real redis-server on a free port, without persistence unless its options say otherwise.
 #[derive(Debug)]
 pub struct RedisServer {
     child: Option<Child>,
+    folder: tempfile::TempDir,
+    options: Vec<String>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -118,7 +148,18 @@ impl RedisServer {
     /// If redis-server is not installed.
     #[must_use]
     pub fn start() -> Self {
-        let mut server = Self { child: None, address: free_port() };
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further options, such as `["--appendonly", "yes"]`.
+    ///
+    /// # Panics
+    /// If redis-server is not installed.
+    #[must_use]
+    pub fn start_with(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        let mut server = Self { child: None, folder, options, address: free_port() };
         server.restart();
         server
     }
@@ -129,24 +170,60 @@ impl RedisServer {
         format!("redis://{}/", self.address)
     }
 
-    /// Starts it again, empty.
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A connection to it.
+    #[must_use]
+    pub fn resp(&self) -> Resp {
+        Resp::connect(self.address)
+    }
+
+    /// Asks it once, on a connection of its own.
+    #[must_use]
+    pub fn ask(&self, words: &[&str]) -> Reply {
+        self.resp().ask(words)
+    }
+
+    /// Starts it again, with what its options let it keep, and waits until it answers.
     ///
     /// # Panics
     /// If redis-server is not installed.
     pub fn restart(&mut self) {
+        self.launch();
+        until("redis-server", || {
+            let reply = Resp::try_connect(self.address)?.try_ask(&["PING"])?;
+            (!matches!(&reply, Reply::Error(text) if text.starts_with("LOADING"))).then_some(())
+        });
+    }
+
+    /// Starts it again without waiting.
+    ///
+    /// # Panics
+    /// If redis-server is not installed.
+    pub fn launch(&mut self) {
+        self.launch_with(&[]);
+    }
+
+    /// Starts it again with options for this once, without waiting.
+    ///
+    /// # Panics
+    /// If redis-server is not installed.
+    pub fn launch_with(&mut self, more: &[&str]) {
         let child = Command::new("redis-server")
             .args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port"])
             .arg(self.address.port().to_string())
+            .arg("--dir")
+            .arg(self.folder.path())
+            .args(&self.options)
+            .args(more)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed (apt-get install redis-server)");
         self.child = Some(child);
-        let address = self.address;
-        until("redis-server", || {
-            TcpStream::connect(address).ok()?;
-            (Resp::connect(address).ask(&["PING"]) == Reply::Simple("PONG".to_owned()))
-                .then_some(())
-        });
     }
 
     /// Kills it.
@@ -157,6 +234,16 @@ impl RedisServer {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it can be waited for");
+    }
+
+    /// Sends it a signal, such as `STOP`, which leaves its connections open and silent, or `CONT`.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn signal(&self, name: &str) {
+        let child = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &child]).status();
+        assert!(sent.expect("kill runs").success());
     }
 }
 

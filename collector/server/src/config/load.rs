@@ -1,5 +1,6 @@
 use super::Config;
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 /// Why the configuration cannot be used. Each says where and what to do.
@@ -45,6 +46,7 @@ pub(crate) fn parse(
         }
     }
     resolve(&mut config.redis.password, "redis.password", variables)?;
+    resolve(&mut config.redis.url, "redis.url", variables)?;
     check(&config)?;
     Ok(config)
 }
@@ -105,6 +107,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.server.in_flight_bytes_max < 16 << 20 {
         return fail("server.in_flight_bytes_max".to_owned(), "at least 16 MiB, one large body");
+    }
+    if let Err(error) = config.redis.address() {
+        let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        return fail("redis.url".to_owned(), &why);
     }
     if !config.redis.listen.is_empty() {
         let Ok(address) = config.redis.listen.parse::<std::net::SocketAddr>() else {
@@ -231,6 +237,9 @@ mod tests {
                 "no percentage",
             ),
             ("[redis]\nlisten = \"0.0.0.0:6380\"", "redis.password"),
+            ("[redis]\nurl = \"redis+sentinel://a:1\"", "redis.url: after the hosts"),
+            ("[redis]\nurl = \"rediss://a\"\nca = \"/none.pem\"", "cannot read /none.pem"),
+            ("[redis]\nurl = \"env:NOT_SET\"", "NOT_SET"),
         ];
         for (text, expected) in table {
             let message = read(text).expect_err(text);

@@ -14,6 +14,7 @@ pub(crate) use percent::Percent;
 pub(crate) use project::{ProjectConfig, SegmentConfig, WeightConfig};
 
 use serde::Deserialize;
+use sillage_store::{RedisAddress, RedisTls, StoreError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -90,9 +91,17 @@ pub(crate) enum Durability {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RedisConfig {
-    /// A Redis to write to, such as `redis://127.0.0.1:6379/0`. Default empty: the collector serves
-    /// the same keys itself.
+    /// A Redis to write to, such as `redis://127.0.0.1:6379/0`, `redis+sentinel://a,b,c/master` or
+    /// `redis+cluster://a,b,c`, with `rediss` for TLS; `env:NAME` reads a variable. Default empty: the
+    /// collector serves the same keys itself.
     pub(crate) url: String,
+    /// File in PEM with the authorities that may have signed that Redis' certificate. Default empty:
+    /// those of the system.
+    pub(crate) ca: String,
+    /// File in PEM with the certificate that is shown to that Redis, if it asks. Default empty: none.
+    pub(crate) cert: String,
+    /// File in PEM with the key of `cert`. Default empty.
+    pub(crate) key: String,
     /// Address and port of the collector's own read-only Redis face; empty turns it off. Default
     /// `127.0.0.1:6380`, beside a real Redis on its usual port.
     pub(crate) listen: String,
@@ -103,7 +112,22 @@ pub(crate) struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: String::new(), listen: "127.0.0.1:6380".to_owned(), password: String::new() }
+        Self {
+            url: String::new(),
+            ca: String::new(),
+            cert: String::new(),
+            key: String::new(),
+            listen: "127.0.0.1:6380".to_owned(),
+            password: String::new(),
+        }
+    }
+}
+
+impl RedisConfig {
+    /// The Redis to write to, if there is one. Reads the files that are named.
+    pub(crate) fn address(&self) -> Result<Option<RedisAddress>, StoreError> {
+        let tls = RedisTls { ca: &self.ca, cert: &self.cert, key: &self.key };
+        (!self.url.is_empty()).then(|| RedisAddress::parse(&self.url, tls)).transpose()
     }
 }
 

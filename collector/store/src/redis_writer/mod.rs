@@ -4,18 +4,26 @@
 //! outage of any length costs one write per changed person. A Redis that lost its data, or was
 //! replaced by another, is noticed by its marker or its run id and refilled without being asked.
 //! It is never read for the truth.
+mod address;
+pub(crate) mod link;
 mod refill;
 mod script;
+mod sentinel;
 mod session;
+mod slots;
+mod spread;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod trouble;
+mod watched;
 
+pub use address::{RedisAddress, RedisTls, RedisTopology};
 pub use stats::RedisStats;
+pub use trouble::RedisTrouble;
 
 use crate::limits::{REDIS_BACKOFF_MAX_MS, REDIS_BACKOFF_MIN_MS};
-use crate::{Shown, StoreError, View};
-use redis::IntoConnectionInfo as _;
+use crate::{Shown, View};
 use session::{End, Writer};
 use stats::Counters;
 use std::hash::{BuildHasher as _, RandomState};
@@ -59,34 +67,27 @@ impl Shared {
 }
 
 impl RedisWriter {
-    /// Starts writing what is shown to the Redis at `url` (`redis://[user:password@]host[:port][/db]` or
-    /// `redis+unix:///path`). Must be called within a tokio runtime. Whether Redis can be reached
-    /// makes no difference: the task goes on trying. Nothing is written before `ready` says true:
-    /// a view that is still being filled would take memberships away that nobody has lost.
-    ///
-    /// # Errors
-    /// [`StoreError::RedisAddress`] if `url` cannot be understood.
+    /// Starts writing what is shown to the Redis at `address`. Must be called within a tokio runtime.
+    /// Whether Redis can be reached makes no difference: the task goes on trying. Nothing is written
+    /// before `ready` says true: a view that is still being filled would take memberships away that
+    /// nobody has lost.
+    #[must_use]
     pub fn spawn(
-        url: &str,
+        address: RedisAddress,
         shown: Arc<Shown>,
         ready: impl Fn() -> bool + Send + 'static,
-    ) -> Result<Self, StoreError> {
-        let unusable = |error: redis::RedisError| StoreError::RedisAddress(Box::new(error));
-        let address = url.into_connection_info().map_err(unusable)?;
-        // A pipeline's last segment must not wait for the acknowledgement of the one before.
-        let settings = address.tcp_settings().clone().set_nodelay(true);
-        let client = redis::Client::open(address.set_tcp_settings(settings)).map_err(unusable)?;
+    ) -> Self {
         let shared = Arc::new(Shared {
             shown,
-            counters: Counters::default(),
+            counters: Counters::new(address.topology()),
             rebuild: AtomicBool::new(false),
             asked: Notify::new(),
             progress: watch::Sender::new(0),
         });
         let (stop, stopped) = watch::channel(false);
-        let writer = Writer::new(client, Arc::clone(&shared), stopped);
+        let writer = Writer::new(address, Arc::clone(&shared), stopped);
         let task = tokio::spawn(keep_writing(writer, Arc::clone(&shared), ready));
-        Ok(Self { shared, stop, task })
+        Self { shared, stop, task }
     }
 
     /// Asks for everybody to be compared with what Redis holds and written again.
@@ -140,13 +141,24 @@ async fn keep_writing(mut writer: Writer, shared: Arc<Shared>, ready: impl Fn() 
     shared.view().mark_changes();
     let mut pause = Pause::new();
     loop {
-        let end = writer.session(&mut pause).await;
+        // Servers that do not answer must not hold up a process that ends.
+        let overdue = writer.overdue();
+        let end = tokio::select! {
+            end = writer.session(&mut pause) => end,
+            () = overdue => End::Stopped,
+        };
         shared.counters.set_connected(false);
         shared.counters.set_filled(false);
         let End::Broken(error) = end else { break };
         shared.counters.broke_off();
-        if pause.is_first() {
-            tracing::warn!(%error, "Redis cannot be written; changes are kept and it is tried again");
+        let trouble = RedisTrouble::of(&error);
+        // Once for each kind, however often it is tried.
+        if shared.counters.is_news(trouble) {
+            let (kind, advice) = (trouble.name(), trouble.advice());
+            tracing::warn!(
+                kind, %error, advice,
+                "Redis cannot be written; changes are kept and it is tried again"
+            );
         }
         shared.progressed();
         if writer.wait(pause.next()).await {

@@ -47,6 +47,12 @@ impl Batch {
         self.changed.len() + self.swept.len()
     }
 
+    /// Everything in it, with how it is to be written.
+    pub(super) fn works(&self, swept: Mode) -> impl Iterator<Item = (&Work, Mode)> {
+        let changed = self.changed.iter().map(|work| (work, Mode::Write));
+        changed.chain(self.swept.iter().map(move |work| (work, swept)))
+    }
+
     pub(super) fn into_works(self) -> impl Iterator<Item = Work> {
         self.changed.into_iter().chain(self.swept)
     }

@@ -1,23 +1,25 @@
 //! One connection to Redis, from its opening until it breaks.
+use super::address::RedisAddress;
+use super::link::Link;
 use super::refill::{Batch, Refill};
-use super::script::{Mode, Writing};
+use super::script::{Mode, Scripts, Writing};
+use super::spread::{Goal, Spread};
+use super::trouble::RedisTrouble;
+use super::watched::{Eviction, Watched, bear, mark};
 use super::{Pause, Shared};
-use crate::keys::{Key, PREFIX};
+use crate::keys::PREFIX;
 use crate::limits::{
-    REDIS_BATCH_PERSONS, REDIS_CHECK_EVERY_MS, REDIS_DRAIN_MS, REDIS_TIMEOUT_MS, SEGMENT_SHARDS,
+    REDIS_BATCH_PERSONS, REDIS_CHECK_EVERY_MS, REDIS_DRAIN_MS, REDIS_MASTER_EVERY_MS,
+    SEGMENT_SHARDS,
 };
 use crate::view::{View, Work};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{ErrorKind, RedisError, RedisResult};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// The field of `sl:<p>:meta` that tells who filled this Redis.
-const MARKER: &str = "writer";
 
 /// How a session ended.
 pub(super) enum End {
@@ -34,7 +36,8 @@ impl From<RedisError> for End {
 }
 
 pub(super) struct Writer {
-    client: Client,
+    address: RedisAddress,
+    scripts: Arc<Scripts>,
     shared: Arc<Shared>,
     stopped: watch::Receiver<bool>,
     writing: Writing,
@@ -47,16 +50,24 @@ pub(super) struct Writer {
     marked: bool,
     /// Persons that Redis refused while it took others; tried again at the next check.
     parked: Vec<Work>,
-    /// The run id of the server that was written last, if it tells one.
-    server: Option<String>,
+    watched: Watched,
+    spread: Spread,
+    /// When the Sentinels were last asked.
+    named: Instant,
 }
 
 impl Writer {
-    pub(super) fn new(client: Client, shared: Arc<Shared>, stopped: watch::Receiver<bool>) -> Self {
-        let writing = Writing::new(&shared.view());
+    pub(super) fn new(
+        address: RedisAddress,
+        shared: Arc<Shared>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let scripts = Arc::new(Scripts::new());
+        let writing = Writing::new(Arc::clone(&scripts), &shared.view());
         let instance = RandomState::new().hash_one(0);
         Self {
-            client,
+            address,
+            scripts,
             shared,
             stopped,
             writing,
@@ -65,7 +76,9 @@ impl Writer {
             refill: None,
             marked: false,
             parked: Vec::new(),
-            server: None,
+            watched: Watched::default(),
+            spread: Spread::default(),
+            named: Instant::now(),
         }
     }
 
@@ -74,6 +87,16 @@ impl Writer {
         tokio::select! {
             () = tokio::time::sleep(time) => false,
             _ = self.stopped.wait_for(|&stop| stop) => true,
+        }
+    }
+
+    /// Resolves when a stopping writer has had its time.
+    pub(super) fn overdue(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // An error means that the handle is gone, which is the same.
+            drop(stopped.wait_for(|&stop| stop).await);
+            tokio::time::sleep(Duration::from_millis(REDIS_DRAIN_MS)).await;
         }
     }
 
@@ -86,24 +109,25 @@ impl Writer {
     }
 
     async fn try_session(&mut self, pause: &mut Pause) -> Result<std::convert::Infallible, End> {
-        let mut redis = self.connect().await?;
-        let mut checked = self.check(&mut redis).await?;
+        let mut link = self.connect().await?;
+        let mut checked = self.check(&mut link).await?;
         self.shared.counters.set_connected(true);
         let mut stop_at = None;
         loop {
             let due = checked.elapsed() >= Duration::from_millis(REDIS_CHECK_EVERY_MS);
             if due {
                 self.unpark();
-                checked = self.check(&mut redis).await?;
+                checked = self.check(&mut link).await?;
             }
             self.take_request();
-            let written = self.write_some(&mut redis).await?;
+            let written = self.write_some(&mut link).await?;
             self.shared.progressed();
             // Only now: a server may take connections and refuse every write.
             if (due || written > 0) && !pause.is_first() {
                 tracing::info!("Redis can be written again");
                 pause.reset();
             }
+            self.calm_down();
             if self.is_stopped() {
                 let until = Duration::from_millis(REDIS_DRAIN_MS);
                 let stop_at = *stop_at.get_or_insert_with(|| Instant::now() + until);
@@ -116,45 +140,81 @@ impl Writer {
         }
     }
 
-    async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
-        let timeout = Some(Duration::from_millis(REDIS_TIMEOUT_MS));
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(timeout)
-            .set_response_timeout(timeout);
-        let client = &self.client;
-        let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-        self.writing.script().load_async(&mut redis).await?;
-        // A server that does not tell may be another each time.
-        let mut ask = redis::cmd("INFO");
-        let told = ask.arg("server").query_async::<redis::InfoDict>(&mut redis).await;
-        let server = told.ok().and_then(|info| info.get::<String>("run_id"));
-        if server.is_none()
-            || self.server.as_ref().is_some_and(|known| Some(known) != server.as_ref())
-        {
+    async fn connect(&mut self) -> RedisResult<Link> {
+        let scripts = self.scripts.for_cluster(self.address.is_cluster());
+        let mut link = Link::open(&self.address, scripts).await?;
+        if link.is_cluster() {
+            let view = self.current();
+            self.spread.begin(&mut link, &self.writing, &view).await?;
+            self.spread.pay(&mut link).await?;
+        }
+        if Watched::are_unnamed(&link) {
             self.begin_refill(Mode::Write);
         }
-        self.server = server;
-        Ok(redis)
+        self.named = Instant::now();
+        Ok(link)
     }
 
     /// Looks whether Redis still is the one that was filled.
-    async fn check(&mut self, redis: &mut MultiplexedConnection) -> RedisResult<Instant> {
-        let found: Option<String> =
-            redis::cmd("HGET").arg(self.meta_key()).arg(MARKER).query_async(redis).await?;
-        if found != Some(self.marker()) {
+    async fn check(&mut self, link: &mut Link) -> RedisResult<Instant> {
+        link.refresh().await?;
+        if self.named.elapsed() >= Duration::from_millis(REDIS_MASTER_EVERY_MS) {
+            self.named = Instant::now();
+            if link.is_deposed().await {
+                let kind = ErrorKind::MasterNameNotFoundBySentinel;
+                return Err((kind, "the Sentinels name another master").into());
+            }
+        }
+        self.look_for_holes(link).await;
+        if self.watched.are_others(link) || self.spread.is_lost() {
+            self.begin_refill(Mode::Write);
+        }
+        if !bear(link, &self.writing, &self.marker()).await? {
             // A refill that has just begun has not left its marker yet and needs no other.
             if self.refill.is_none() || self.marked {
                 self.begin_refill(Mode::Write);
             }
-            self.mark(redis, &[]).await?;
+            mark(link, &self.writing, &self.marker(), &[]).await?;
             self.marked = true;
         }
         self.shared.counters.set_filled(self.refill.is_none());
         Ok(Instant::now())
     }
 
+    /// Keys that were evicted are written again once that has stopped, but not over and over.
+    async fn look_for_holes(&mut self, link: &mut Link) {
+        let trouble = RedisTrouble::Evicting;
+        match self.watched.eviction(link).await {
+            Eviction::None => {}
+            Eviction::Seen => self.complain(trouble, &"keys were evicted"),
+            Eviction::Mend => {
+                self.begin_refill(Mode::Rebuild);
+                if self.shared.stats().trouble == Some(trouble) {
+                    self.shared.counters.calm();
+                }
+            }
+        }
+    }
+
+    /// Forgets what was wrong once everything is written; what was evicted is not.
+    fn calm_down(&self) {
+        let stats = self.shared.stats();
+        if stats.dirty == 0 && stats.trouble.is_some_and(|it| it != RedisTrouble::Evicting) {
+            self.shared.counters.calm();
+            tracing::info!("Redis has everything again");
+        }
+    }
+
+    /// Says what is wrong although Redis can be written; once, until something else is.
+    fn complain(&self, trouble: RedisTrouble, error: &dyn std::fmt::Display) {
+        if self.shared.counters.is_news(trouble) {
+            let (kind, advice) = (trouble.name(), trouble.advice());
+            tracing::warn!(kind, %error, advice, "Redis does not keep all that it is given");
+        }
+    }
+
     /// Writes one batch and what follows from it; gives how many entries it had.
-    async fn write_some(&mut self, redis: &mut MultiplexedConnection) -> Result<usize, End> {
+    async fn write_some(&mut self, link: &mut Link) -> Result<usize, End> {
         let shared = Arc::clone(&self.shared);
         let parked = self.parked.len();
         // Counted before they are taken, so that they are never in neither number.
@@ -163,14 +223,14 @@ impl Writer {
         let batch = Batch::take(&view, self.refill.as_mut());
         let (count, changed) = (batch.len(), batch.changed.len());
         shared.counters.set_held(parked + changed);
-        let written = if count == 0 { Ok(()) } else { self.write(redis, &view, batch).await };
+        let written = if count == 0 { Ok(()) } else { self.write(link, &view, batch).await };
         shared.counters.set_held(self.parked.len());
         written?;
         let dirty = view.dirty_count();
         if self.refill.as_mut().is_some_and(|refill| refill.wrote(changed, dirty)) {
             self.refill = None;
-            self.forget(redis, &view).await?;
-            self.mark(redis, &view.meta()).await?;
+            self.forget(link, &view).await?;
+            mark(link, &self.writing, &self.marker(), &view.meta()).await?;
             shared.counters.set_filled(!shared.rebuild.load(Ordering::SeqCst));
             tracing::info!("Redis holds everybody");
         }
@@ -181,7 +241,7 @@ impl Writer {
     fn current(&mut self) -> Arc<View> {
         let view = self.shared.view();
         if !self.writing.is_for(&view) {
-            self.writing = Writing::new(&view);
+            self.writing = self.writing.again(&view);
             // Whoever the walk has passed was written by other rules.
             self.refill = self.refill.take().map(|refill| Refill::new(refill.mode));
         }
@@ -189,59 +249,47 @@ impl Writer {
     }
 
     /// Removes the sets of segments that are gone; their members are written by now.
-    async fn forget(&self, redis: &mut MultiplexedConnection, view: &View) -> RedisResult<()> {
+    async fn forget(&self, link: &mut Link, view: &View) -> RedisResult<()> {
+        let mut commands = Vec::new();
         for key in view.gone() {
-            let mut command = redis::cmd("DEL");
             for shard in 0..SEGMENT_SHARDS {
-                command.arg(format!("{PREFIX}{}:seg:{key}:{shard}", view.project()));
+                let set = format!("{PREFIX}{}:seg:{key}:{shard}", view.project());
+                commands.push(redis::cmd("DEL").arg(set).take());
             }
-            command.exec_async(redis).await?;
+        }
+        for answer in link.ask_all(commands).await {
+            answer?;
         }
         Ok(())
     }
 
-    async fn write(
-        &mut self,
-        redis: &mut MultiplexedConnection,
-        view: &View,
-        batch: Batch,
-    ) -> Result<(), End> {
+    async fn write(&mut self, link: &mut Link, view: &View, batch: Batch) -> Result<(), End> {
         let mode = self.refill.as_ref().map_or(Mode::Write, |refill| refill.mode);
-        let mut pipeline = redis::Pipeline::with_capacity(batch.len());
-        for work in &batch.changed {
-            pipeline.add_command(self.writing.command(view, work, Mode::Write));
-        }
-        for work in &batch.swept {
-            pipeline.add_command(self.writing.command(view, work, mode));
-        }
-        pipeline.ignore_errors();
-        match pipeline.query_async::<Vec<RedisResult<u64>>>(redis).await {
-            Ok(answers) if answers.len() == batch.len() => self.settle(redis, batch, answers).await,
-            Ok(_) => {
-                self.undo(batch);
-                Err(RedisError::from((ErrorKind::Parse, "fewer answers than commands")).into())
-            }
-            Err(error) => {
-                self.undo(batch);
-                Err(error.into())
-            }
-        }
+        let answers: Vec<RedisResult<u64>> = if link.is_cluster() {
+            let works: Vec<(&Work, Mode)> = batch.works(mode).collect();
+            let thorough = self.refill.is_some();
+            self.spread.write(Goal { link, writing: &self.writing, view }, &works, thorough).await
+        } else {
+            let works = batch.works(mode);
+            let commands = works.map(|(work, mode)| self.writing.command(view, work, mode));
+            let answers = link.ask_all(commands.collect()).await;
+            let number = |answer| Ok(redis::from_redis_value(answer)?);
+            answers.into_iter().map(|answer| answer.and_then(number)).collect()
+        };
+        self.settle(batch, answers)
     }
 
     /// Sorts what was written from what was not.
-    async fn settle(
-        &mut self,
-        redis: &mut MultiplexedConnection,
-        batch: Batch,
-        answers: Vec<RedisResult<u64>>,
-    ) -> Result<(), End> {
+    fn settle(&mut self, batch: Batch, answers: Vec<RedisResult<u64>>) -> Result<(), End> {
         let written = answers.iter().filter(|answer| matches!(answer, Ok(1))).count() as u64;
         let taken = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
         self.shared.counters.wrote(written, taken - written);
         let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()).cloned() else {
             return Ok(());
         };
-        if taken == 0 && !is_script_missing(&error) {
+        let trouble = RedisTrouble::of(&error);
+        // Another writer's epoch is not to be waited for: the next session begins one of its own.
+        if taken == 0 || trouble == RedisTrouble::Rival || is_broken(&error) {
             self.undo(batch);
             return Err(error.into());
         }
@@ -249,13 +297,8 @@ impl Writer {
         let failed: Vec<Work> =
             works.filter_map(|(work, answer)| answer.is_err().then_some(work)).collect();
         self.shared.counters.put_back(failed.len() as u64);
-        if is_script_missing(&error) {
-            self.shared.view().put_back(failed);
-            self.writing.script().load_async(redis).await?;
-        } else {
-            tracing::warn!(%error, count = failed.len(), "Redis refuses some persons");
-            self.parked.extend(failed);
-        }
+        self.complain(trouble, &error);
+        self.parked.extend(failed);
         Ok(())
     }
 
@@ -294,24 +337,6 @@ impl Writer {
         format!("{:016x}:{generation}:{}:{state}", self.instance, self.refills)
     }
 
-    fn meta_key(&self) -> String {
-        self.shared.view().key_name(&Key::Meta)
-    }
-
-    /// Leaves the marker, and whatever else is to be known about the keys.
-    async fn mark(
-        &self,
-        redis: &mut MultiplexedConnection,
-        fields: &[(&str, String)],
-    ) -> RedisResult<()> {
-        let mut command = redis::cmd("HSET");
-        command.arg(self.meta_key()).arg(MARKER).arg(self.marker());
-        for (field, value) in fields {
-            command.arg(field).arg(value);
-        }
-        command.exec_async(redis).await
-    }
-
     /// Waits for something to do.
     async fn idle(&mut self, checked: Instant) {
         let next_check = checked + Duration::from_millis(REDIS_CHECK_EVERY_MS);
@@ -331,6 +356,7 @@ impl Writer {
     }
 }
 
-fn is_script_missing(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+/// Whether an error means that the connection is no more.
+fn is_broken(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
 }

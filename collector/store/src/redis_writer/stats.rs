@@ -1,4 +1,6 @@
 //! How the writer is doing, for metrics and for people.
+use super::{RedisTopology, RedisTrouble};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How the writing to Redis goes. Counts are since the start of the process.
@@ -22,6 +24,10 @@ pub struct RedisStats {
     pub dirty: u64,
     /// For how long there have been such, in milliseconds.
     pub lag_ms: u64,
+    /// What is wrong now; `None` while all is well.
+    pub trouble: Option<RedisTrouble>,
+    /// What kind of Redis it is.
+    pub topology: RedisTopology,
 }
 
 #[derive(Debug, Default)]
@@ -35,9 +41,38 @@ pub(super) struct Counters {
     refills: AtomicU64,
     /// Taken from the set of changed persons and not written yet.
     held: AtomicU64,
+    trouble: Mutex<Wrong>,
+    topology: RedisTopology,
+}
+
+/// What is wrong, and what has been said of it since all was well.
+#[derive(Debug, Default)]
+struct Wrong {
+    now: Option<RedisTrouble>,
+    said: Vec<RedisTrouble>,
 }
 
 impl Counters {
+    pub(super) fn new(topology: RedisTopology) -> Self {
+        Self { topology, ..Self::default() }
+    }
+
+    /// Notes what is wrong; true if it is to be said, which is once until all is well.
+    pub(super) fn is_news(&self, trouble: RedisTrouble) -> bool {
+        let mut wrong = self.trouble.lock();
+        wrong.now = Some(trouble);
+        let news = !wrong.said.contains(&trouble);
+        if news {
+            wrong.said.push(trouble);
+        }
+        news
+    }
+
+    /// Notes that all is well.
+    pub(super) fn calm(&self) {
+        *self.trouble.lock() = Wrong::default();
+    }
+
     pub(super) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
     }
@@ -78,6 +113,8 @@ impl Counters {
             refills: self.refills.load(Ordering::Relaxed),
             dirty: dirty + self.held.load(Ordering::SeqCst),
             lag_ms,
+            trouble: self.trouble.lock().now,
+            topology: self.topology,
         }
     }
 }
