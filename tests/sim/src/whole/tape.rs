@@ -33,7 +33,9 @@ pub struct Tape {
     end: u64,
     /// Where the newest of it began.
     last_start: u64,
-    /// When each id was written last.
+    /// When it was last read to the end of the log.
+    followed_at: i64,
+    /// When each id was written last, at the earliest.
     written: BTreeMap<u128, i64>,
     /// The id of each event, by message. A fact that a worker forwards to a person has another.
     originals: BTreeMap<String, u128>,
@@ -74,8 +76,9 @@ impl Tape {
             self.last_start = std::mem::replace(&mut self.end, end);
         }
         for (seen, shared) in records {
-            self.take(seen, &shared, Some(now), (now, window_ms))?;
+            self.take(seen, &shared, now, window_ms)?;
         }
+        self.followed_at = now;
         Ok(())
     }
 
@@ -112,12 +115,12 @@ impl Tape {
         let new = kept.len();
         met.many("log: written but never answered, and kept", (found.len() - new) as u64);
         for (seen, shared) in found.into_iter().skip(new) {
-            // It was written at some time between its receipt and the end of that process.
-            self.take(seen, &shared, None, (now, window_ms))?;
+            self.take(seen, &shared, now, window_ms)?;
         }
         if end > self.end {
             self.last_start = std::mem::replace(&mut self.end, end);
         }
+        self.followed_at = now;
         Ok(())
     }
 
@@ -125,8 +128,8 @@ impl Tape {
         &mut self,
         seen: Seen,
         shared: &[u8],
-        written: Option<i64>,
-        (now, window_ms): (i64, i64),
+        now: i64,
+        window_ms: i64,
     ) -> Result<(), Violation> {
         let broken = |rule, what: String| Err(Violation::new(rule, what));
         let fact = sillage_model::Fact::decode(SharedContexts::from_bytes(shared), &seen.body);
@@ -155,10 +158,11 @@ impl Tape {
                 } else {
                     self.forwarded += 1;
                 }
-                let written = written.unwrap_or(fact.received.0);
-                if let Some(last) = self.written.insert(seen.id, written) {
-                    if written - last <= window_ms {
-                        let seen = format!("{message} at {last} and at {written}");
+                // It was written after that and before now.
+                let after = fact.received.0.max(self.followed_at);
+                if let Some(last) = self.written.insert(seen.id, after) {
+                    if now - last <= window_ms {
+                        let seen = format!("{message} after {last} and before {now}");
                         return broken("I3: an id once in its window", seen);
                     }
                     self.again_after_window += 1;
