@@ -153,7 +153,7 @@ impl Sender {
         let mut rejected = String::new();
         for (code, count) in &self.rejected {
             let comma = if rejected.is_empty() { "" } else { "," };
-            let _ = write!(rejected, "{comma}\"{code}\":{count}");
+            write!(rejected, "{comma}\"{code}\":{count}").expect("a text takes it");
         }
         let (sent, device) = (time(now), &self.device);
         let mut body = format!(
@@ -192,10 +192,11 @@ impl Sender {
             String::new()
         };
         let at = time(*at);
-        let _ = write!(
+        write!(
             body,
             "{{{head}{user}{consent},\"messageId\":\"{message}\",\"timestamp\":\"{at}\",\"seq\":{seq}}}"
-        );
+        )
+        .expect("a text takes it");
     }
 
     /// Takes an answer to one of its batches.
