@@ -130,14 +130,13 @@ impl Rig {
 #[must_use]
 pub fn all(seed: u64) -> Vec<Case> {
     let mut cases = vec![nearly_full(seed), inodes(seed), full(seed), read_only(seed), stuck(seed)];
-    for call in ["pwrite64", "fdatasync", "fsync"] {
-        for at in [3, 17, 60] {
-            cases.push(failing(seed, call, at, Deed::Fail));
-        }
+    for call in ["pwrite64", "fdatasync"] {
+        cases.extend([3, 17, 60].map(|at| failing(seed, call, at, Deed::Fail)));
     }
+    cases.extend([3, 17].map(|at| failing(seed, "fsync", at, Deed::Fail)));
     cases.push(failing(seed, "fallocate", 3, Deed::Fail));
-    // The system's loader and the recovery make a few of these, too, before workers read what is new.
-    cases.push(failing(seed, "pread64", 30, Deed::Fail));
+    // Each thread counts its own: the recovery reads a segment a few times, a worker for whatever is new.
+    cases.push(failing(seed, "pread64", 8, Deed::Fail));
     cases.push(failing(seed, "fallocate", 2, Deed::Full));
     cases
 }
@@ -209,8 +208,11 @@ fn read_only(seed: u64) -> Case {
     let outcome = || {
         let rig = Rig::new(seed, &Settings::default(), &[], None);
         rig.flows()?;
-        rig.volume.become_read_only();
+        let since = rig.volume.become_read_only();
         rig.comes("503", || rig.node.readyz().is_none_or(|(status, _)| status == 503))?;
+        // Of the flush that is under way when the journal of the file system ends, the kernel may say yes
+        // although its bytes are gone. Nobody can tell; it is in docs/OPERATING.md.
+        rig.journal.was_dark_since(since);
         stands(&rig)?;
         rig.all_is_there("stopped acknowledging, was well after the disk was mounted anew")
     };
@@ -249,7 +251,6 @@ fn stuck(seed: u64) -> Case {
 /// One call fails, once. The log must not go on as if nothing had been.
 fn failing(seed: u64, call: &'static str, at: u64, deed: Deed) -> Case {
     let outcome = || {
-        let injection = Injection { call, at, onwards: false, deed, path: None };
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let volume = Volume::create(folder.path(), DISK_MIB, &[]);
         let data = volume.path().join("data");
@@ -258,6 +259,10 @@ fn failing(seed: u64, call: &'static str, at: u64, deed: Deed) -> Case {
         // Its first files are made without a fault, or it would not even start.
         node.start_ready();
         node.kill();
+        // Of reads only those of the log's first segment: the loader makes some, too.
+        let first = node.project_folder("log").join("00000000000000000000.log");
+        let path = (call == "pread64").then_some(first);
+        let injection = Injection { call, at, onwards: false, deed, path };
         node.start(Some(&injection));
         let start = node.wait_ready();
         let load = Load::start(node.http, seed, &journal, PACE);

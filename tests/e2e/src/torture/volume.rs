@@ -1,4 +1,5 @@
 //! A small ext4 of its own, on a loop device, whose power can be cut.
+use super::journal::now_ns;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,18 +80,21 @@ impl Volume {
         self.mount();
     }
 
-    /// Lets the file system find a fault, on which it becomes read-only.
+    /// Lets the file system find a fault, on which it becomes read-only. When that was, in nanoseconds since 1970.
     ///
     /// # Panics
     /// If the kernel has no such switch.
-    pub fn become_read_only(&self) {
+    #[must_use]
+    pub fn become_read_only(&self) -> u64 {
         let mounts = std::fs::read_to_string("/proc/mounts").expect("the kernel says it");
         let place = self.mount.display().to_string();
         let line = mounts.lines().find(|line| line.split(' ').nth(1) == Some(&place));
         let device = line.and_then(|line| line.split(' ').next()?.strip_prefix("/dev/"));
         let device = device.expect("it is mounted");
         let switch = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        let now = now_ns();
         std::fs::write(switch, "a test").expect("the kernel has this switch");
+        now
     }
 }
 
