@@ -297,7 +297,11 @@ impl Link {
         let (name, port) = error.redirect_node()?;
         let (name, port) = (name.to_owned(), port);
         // A server that does not know its own name says so.
-        let name = if matches!(name.as_str(), "" | "?") { self.nodes[from].host().to_owned() } else { name };
+        let name = if matches!(name.as_str(), "" | "?") {
+            self.nodes[from].host().to_owned()
+        } else {
+            name
+        };
         self.node(Host { name, port }).ok()
     }
 
