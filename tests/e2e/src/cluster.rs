@@ -2,6 +2,7 @@ use crate::collector::free_port;
 use crate::{Keys, RedisServer, Reply, Resp, until};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// A Redis Cluster of three primaries, each with a replica, that notices a dead server in a second.
@@ -11,6 +12,8 @@ pub struct RedisCluster {
     pub servers: Vec<RedisServer>,
     /// What `redis-cli` must add to be let in.
     login: Vec<String>,
+    /// Who answered last: to look for one each time would take long while one stands still.
+    answered: Mutex<Option<SocketAddr>>,
 }
 
 impl RedisCluster {
@@ -30,7 +33,7 @@ impl RedisCluster {
             })
             .collect();
         let login = login.iter().map(|&word| word.to_owned()).collect();
-        let cluster = Self { servers, login };
+        let cluster = Self { servers, login, answered: Mutex::default() };
         let addresses = cluster.servers.iter().map(|server| server.address.to_string());
         let addresses: Vec<String> = addresses.collect();
         let mut words = vec!["--cluster", "create"];
@@ -115,13 +118,17 @@ impl RedisCluster {
 
 impl Keys for RedisCluster {
     fn ask(&self, words: &[&str]) -> Option<Reply> {
-        let mut at = self.primaries().first().copied()?;
+        let known = self.answered.lock().expect("no thread failed").take();
+        let mut at = known.or_else(|| self.primaries().first().copied())?;
         for _ in 0..5 {
             match self.try_ask_at(at, words)? {
                 Reply::Error(text) if text.starts_with("MOVED ") => {
                     at = text.rsplit(' ').next()?.parse().ok()?;
                 }
-                reply => return Some(reply),
+                reply => {
+                    *self.answered.lock().expect("no thread failed") = Some(at);
+                    return Some(reply);
+                }
             }
         }
         None

@@ -134,6 +134,7 @@ pub fn differences(collector: &Collector, redis: &impl Keys) -> Option<Vec<Strin
 /// # Panics
 /// If it never does; says what differs.
 pub fn until_mirrored(collector: &Collector, redis: &impl Keys) {
+    collector.settle();
     let started = std::time::Instant::now();
     loop {
         let found = differences(collector, redis);

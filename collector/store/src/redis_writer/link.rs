@@ -296,7 +296,12 @@ impl Link {
     fn redirected(&mut self, from: usize, error: &RedisError) -> Option<usize> {
         let (name, port) = error.redirect_node()?;
         let (name, port) = (name.to_owned(), port);
-        let name = if name.is_empty() { self.nodes[from].host().to_owned() } else { name };
+        // A server that does not know its own name says so.
+        let name = if matches!(name.as_str(), "" | "?") {
+            self.nodes[from].host().to_owned()
+        } else {
+            name
+        };
         self.node(Host { name, port }).ok()
     }
 
