@@ -190,6 +190,7 @@ fn project(name: &str, users: i64, letters: u64) -> LookupProject {
         dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
         ledger: Arc::new(Books),
         history: Arc::new(Past),
+        redis: None,
     }
 }
 
