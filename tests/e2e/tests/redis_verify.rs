@@ -22,7 +22,9 @@ fn feed(http: &mut Http, round: u64) {
     for first in (0..PERSONS).step_by(100) {
         let mut body = String::from("{\"batch\":[");
         for person in first..first + 100 {
-            let who = format!("\"userId\":\"p{person}\",\"anonymousId\":\"d{person}\",\"timestamp\":{at}");
+            let who = format!(
+                "\"userId\":\"p{person}\",\"anonymousId\":\"d{person}\",\"timestamp\":{at}"
+            );
             let mut event = |kind: &str, name: &str| {
                 let id = format!("{round}-{kind}-{name}-{person}");
                 let comma = if body.ends_with('[') { "" } else { "," };

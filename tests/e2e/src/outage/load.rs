@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_millis(25);
 
 /// When a batch is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(super) enum Stage {
     /// Before the outage.
     Before = 0,
     /// In the outage.
@@ -26,7 +26,7 @@ pub enum Stage {
 
 /// The load, shared with its senders.
 #[derive(Debug)]
-pub struct Load {
+pub(super) struct Load {
     address: SocketAddr,
     persons: u64,
     sent: AtomicU64,
@@ -39,7 +39,7 @@ pub struct Load {
 impl Load {
     /// A load that goes round `persons` persons.
     #[must_use]
-    pub fn new(address: SocketAddr, persons: u64) -> Self {
+    pub(super) fn new(address: SocketAddr, persons: u64) -> Self {
         let (sent, stage, over) = Default::default();
         Self { address, persons, sent, stage, over, waits: Default::default() }
     }
@@ -48,7 +48,7 @@ impl Load {
     ///
     /// # Panics
     /// If the collector does not take them.
-    pub fn fill(&self) {
+    pub(super) fn fill(&self) {
         let mut http = Http::connect(self.address);
         let mut first = 0;
         while first < self.persons {
@@ -59,19 +59,19 @@ impl Load {
     }
 
     /// Sends until it is over.
-    pub fn run<'scope>(&'scope self, scope: &'scope std::thread::Scope<'scope, '_>) {
+    pub(super) fn run<'scope>(&'scope self, scope: &'scope std::thread::Scope<'scope, '_>) {
         for _ in 0..SENDERS {
             scope.spawn(|| self.send());
         }
     }
 
     /// What the next batches belong to.
-    pub fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: Stage) {
         self.stage.store(stage as usize, Ordering::SeqCst);
     }
 
     /// Ends the senders.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
     }
 
@@ -81,7 +81,7 @@ impl Load {
     /// # Panics
     /// If a sender has panicked.
     #[must_use]
-    pub fn waited(&self, stage: Stage) -> (u64, f64) {
+    pub(super) fn waited(&self, stage: Stage) -> (u64, f64) {
         let mut waits = self.waits[stage as usize].lock().expect("no sender panics").clone();
         waits.sort_unstable();
         let worst = waits.get(waits.len() * 99 / 100).copied().unwrap_or(0);

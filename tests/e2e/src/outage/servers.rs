@@ -173,8 +173,8 @@ impl Servers {
         for server in &self.data {
             until("the cluster to be whole", || {
                 let told = Resp::connect(server.address).ask(&["CLUSTER", "INFO"]).text();
-                let whole = told.contains("cluster_state:ok")
-                    && told.contains("cluster_slots_ok:16384");
+                let whole =
+                    told.contains("cluster_state:ok") && told.contains("cluster_slots_ok:16384");
                 whole.then_some(())
             });
         }
@@ -184,7 +184,8 @@ impl Servers {
     #[must_use]
     pub fn url(&self) -> String {
         let list = |servers: &[Server]| -> String {
-            let all: Vec<String> = servers.iter().map(|server| server.address.to_string()).collect();
+            let all: Vec<String> =
+                servers.iter().map(|server| server.address.to_string()).collect();
             all.join(",")
         };
         match self.case {

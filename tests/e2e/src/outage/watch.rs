@@ -111,7 +111,8 @@ impl Wire {
     fn versions(&mut self, keys: &[String]) -> Option<Vec<Option<u64>>> {
         let mut commands = String::new();
         for key in keys {
-            commands.push_str(&format!("*3\r\n$4\r\nHGET\r\n${}\r\n{key}\r\n$1\r\nv\r\n", key.len()));
+            commands
+                .push_str(&format!("*3\r\n$4\r\nHGET\r\n${}\r\n{key}\r\n$1\r\nv\r\n", key.len()));
         }
         self.stream.get_mut().write_all(commands.as_bytes()).ok()?;
         keys.iter().map(|_| self.version()).collect()
