@@ -25,8 +25,8 @@ fn feed(http: &mut Http, round: u64) {
             let who = format!(
                 "\"userId\":\"p{person}\",\"anonymousId\":\"d{person}\",\"timestamp\":{at}"
             );
-            let mut event = |kind: &str, name: &str| {
-                let id = format!("{round}-{kind}-{name}-{person}");
+            let mut event = |number: u64, kind: &str, name: &str| {
+                let id = format!("{round}-{number}-{person}");
                 let comma = if body.ends_with('[') { "" } else { "," };
                 write!(
                     body,
@@ -34,9 +34,9 @@ fn feed(http: &mut Http, round: u64) {
                 )
                 .expect("a string takes all");
             };
-            event("identify", "");
-            event("track", "Product Viewed");
-            event("track", if person % 3 == 0 { "Order Completed" } else { "Product Viewed" });
+            event(0, "identify", "");
+            event(1, "track", "Product Viewed");
+            event(2, "track", if person % 3 == 0 { "Order Completed" } else { "Product Viewed" });
         }
         body.push_str("]}");
         let answer = http.batch(&body).expect("it answers");

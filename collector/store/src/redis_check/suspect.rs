@@ -2,7 +2,7 @@
 use super::report::Fault;
 use crate::fields::ttl_s;
 use crate::keys::{Key, PREFIX};
-use crate::limits::REDIS_CHECK_TTL_SLACK_S;
+use crate::limits::{PROFILE_TTL_MS, REDIS_CHECK_TTL_SLACK_S};
 use crate::view::View;
 use redis::{Cmd, RedisResult, Value, from_redis_value};
 use sillage_model::SegmentIndex;
@@ -129,6 +129,7 @@ fn compare_profile(view: &View, member: &str, answers: &[RedisResult<Value>]) ->
     // Rounded, relative times do not end together everywhere: within this nothing is wrong.
     let left = shown.as_deref().map_or(i64::MIN, |profile| ttl_s(profile, view.now_ms()));
     let ends = left <= REDIS_CHECK_TTL_SLACK_S && (-2..=REDIS_CHECK_TTL_SLACK_S).contains(&ttl);
+    let as_of = stored.get("as_of".as_bytes()).and_then(|value| number(value));
     match (view.hash(&Key::Profile(member)), stored.is_empty()) {
         (None, true) => None,
         (None, false) if shown.is_some() && ends && ttl >= 0 => None,
@@ -136,6 +137,11 @@ fn compare_profile(view: &View, member: &str, answers: &[RedisResult<Value>]) ->
         (Some(_), true) if ends => None,
         (Some(_), true) => Some((Fault::Missing, "hash".to_owned())),
         (Some(fields), false) => compare_fields(&fields, stored).or_else(|| {
+            // Without a session the time counts from `as_of`, and Redis may know another.
+            let left = match shown.as_deref().filter(|profile| profile.session.is_none()) {
+                Some(_) => as_of.map_or(left, |as_of| left_s(as_of, view.now_ms())),
+                None => left,
+            };
             let is_right = (ttl - left).abs() <= REDIS_CHECK_TTL_SLACK_S && ttl >= 0;
             (!is_right).then(|| (Fault::Lifetime, "time to live".to_owned()))
         }),
@@ -147,7 +153,12 @@ type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
 fn compare_fields(fields: &[(String, String)], mut stored: Fields) -> Option<Finding> {
     let mut wrong = Vec::new();
     let mut is_ahead = false;
+    let is_told_then = is_of_another_instant(fields, &stored);
     for (field, value) in fields {
+        if is_told_then && (field == "as_of" || field.starts_with("score:")) {
+            stored.remove(field.as_bytes());
+            continue;
+        }
         match stored.remove(field.as_bytes()) {
             Some(there) if there == value.as_bytes() => {}
             Some(there) => {
@@ -162,6 +173,23 @@ fn compare_fields(fields: &[(String, String)], mut stored: Fields) -> Option<Fin
     wrong.extend(strangers);
     let fault = if is_ahead { Fault::Ahead } else { Fault::Different };
     (!wrong.is_empty()).then(|| (fault, brief(&wrong)))
+}
+
+/// Seconds until a profile of this instant expires.
+fn left_s(as_of: u64, now_ms: i64) -> i64 {
+    let end = i64::try_from(as_of).unwrap_or(i64::MAX).saturating_add(PROFILE_TTL_MS);
+    end.saturating_sub(now_ms) / 1_000
+}
+
+/// Whether Redis tells of the same version as of another instant. After a start everybody is shown
+/// as of a later one, with scores that have decayed since; Redis keeps what it has of that version.
+fn is_of_another_instant(fields: &[(String, String)], stored: &Fields) -> bool {
+    let is_same = |name: &str| {
+        let shown = fields.iter().find(|(field, _)| field == name).map(|(_, v)| v.as_bytes());
+        shown == stored.get(name.as_bytes()).map(Vec::as_slice)
+    };
+    let is_instant = stored.get("as_of".as_bytes()).and_then(|value| number(value)).is_some();
+    is_same("v") && !is_same("as_of") && is_instant
 }
 
 /// Only the fields of the contract: the writer keeps others there for itself.

@@ -14,7 +14,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Whether something of it waits to be written.
+    /// Whether something of it waits to be written, or to be published.
     pub(crate) fn is_marked(&self) -> bool {
         self.marked
     }
@@ -48,7 +48,13 @@ impl View {
                     Some(Entry::Person(profile)) => Some(profile),
                     Some(Entry::Linked(_)) | None => None,
                 };
-                Standing { own, person, marked: marked || person_marked }
+                // The link is there a moment before the person's profile tells of it.
+                let told = |profile: &Arc<Profile>| {
+                    profile.devices.iter().any(|device| **device == *link.device.id())
+                };
+                let is_told = person.as_ref().is_some_and(told);
+                let marked = marked || person_marked || !is_told;
+                Standing { own, person, marked }
             }
             Some(Entry::Person(_)) | None => Standing { own, person: None, marked },
         }

@@ -378,9 +378,17 @@ fn a_standing_tells_whether_anything_was_published() {
     assert!(!view.standing("u:1").is_marked() && first.is_same(&view.standing("u:1")));
     view.publish_tombstone(&PersonKey::device("d"), &PersonKey::user("1"));
     view.take_dirty(10);
+    assert!(view.standing("a:d").is_marked(), "its person does not tell of it yet");
+    let with_device = |version| {
+        let mut profile = person("u:1", version);
+        profile.devices = vec!["d".into()];
+        profile
+    };
+    view.publish(with_device(2), &[], NOW);
+    view.take_dirty(10);
     let device = view.standing("a:d");
     assert!(!device.is_marked());
-    view.publish(person("u:1", 2), &[], NOW);
+    view.publish(with_device(3), &[], NOW);
     // What a linked device shows is its person's.
     assert!(view.standing("a:d").is_marked() && !device.is_same(&view.standing("a:d")));
 }

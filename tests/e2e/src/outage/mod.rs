@@ -113,7 +113,6 @@ pub fn run(plan: Plan) -> Outcome {
         std::thread::sleep(plan.stop);
         let dirty = redis(&collector)["dirty"].as_u64().expect("a count");
         servers.give();
-        watched.epoch.fetch_add(1, Ordering::SeqCst);
         let returned = Instant::now();
         load.enter(Stage::After);
         until("Redis to catch up", || {

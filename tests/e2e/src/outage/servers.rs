@@ -155,7 +155,12 @@ impl Servers {
     fn cluster(folder: &Path) -> Self {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
         let options = [&KEPT[..], &options, &["--cluster-require-full-coverage", "no"]].concat();
-        let data: Vec<Server> = (0..3).map(|_| Server::start(folder, &options)).collect();
+        let server = |_| {
+            // The usual bus is ten thousand above, where somebody else may be.
+            let bus = free_port().port().to_string();
+            Server::start(folder, &[&options[..], &["--cluster-port", &bus]].concat())
+        };
+        let data: Vec<Server> = (0..3).map(server).collect();
         let addresses: Vec<String> = data.iter().map(|server| server.address.to_string()).collect();
         let made = Command::new("redis-cli")
             .args(["--cluster", "create"])

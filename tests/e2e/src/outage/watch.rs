@@ -1,9 +1,9 @@
 //! Watches versions in Redis all the time: within one set of data none may ever go back.
 //!
-//! A server that comes back with its data has the same set of data, but for what its file had not yet
-//! (a second at most), so a restart begins a new one, as an empty start and a promotion do. What the
-//! first look at a new set shows may be lower than before, never lower than what that server itself
-//! was seen to have; from there on nothing goes back either.
+//! A set of data is what one run of one server has. A kill ends it, for a file may miss the last second,
+//! and so do an empty start and a promotion, for a replica may miss what it was not sent. The first look
+//! at a new set may show older versions than were seen before it (counted as rolled back); from there on
+//! nothing goes back, and in the end everything is at least where it ever was.
 use crate::Project;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -20,7 +20,8 @@ pub struct Versions {
     pub distinct: u64,
     /// Versions lower than one seen before in the same set of data: must be none.
     pub regressions: u64,
-    /// Keys that a new set of data had in an older version: what was lost with the old one.
+    /// Keys that were first seen in a new set of data with an older version than before: what was lost
+    /// with the old one.
     pub rolled_back: u64,
     /// Keys that ended below the highest version ever seen of them: must be none.
     pub never_healed: u64,
@@ -49,6 +50,7 @@ pub fn watch(servers: &[SocketAddr], keys: &[String], watched: &Watched) -> Vers
     let mut versions = Versions::default();
     // Of each server, for a replica is behind the one it follows.
     let mut known: Vec<BTreeMap<usize, Known>> = servers.iter().map(|_| BTreeMap::new()).collect();
+    let mut highest = vec![0; keys.len()];
     let mut wires: Vec<Option<Wire>> = servers.iter().map(|_| None).collect();
     while !watched.over.load(Ordering::SeqCst) {
         for (place, server) in servers.iter().enumerate() {
@@ -63,7 +65,11 @@ pub fn watch(servers: &[SocketAddr], keys: &[String], watched: &Watched) -> Vers
             }
             for (key, version) in found.into_iter().enumerate() {
                 let Some(version) = version else { continue };
-                note(known[place].entry(key).or_default(), version, epoch, &mut versions);
+                let known = known[place].entry(key).or_default();
+                let is_new = known.epoch != epoch;
+                versions.rolled_back += u64::from(is_new && version < highest[key]);
+                highest[key] = version.max(highest[key]);
+                note(known, version, epoch, &mut versions);
             }
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -75,13 +81,7 @@ pub fn watch(servers: &[SocketAddr], keys: &[String], watched: &Watched) -> Vers
 fn note(known: &mut Known, version: u64, epoch: u64, versions: &mut Versions) {
     versions.seen += 1;
     versions.distinct += u64::from(version > known.highest);
-    if version < known.last {
-        if known.epoch == epoch {
-            versions.regressions += 1;
-        } else {
-            versions.rolled_back += 1;
-        }
-    }
+    versions.regressions += u64::from(known.epoch == epoch && version < known.last);
     *known = Known { highest: known.highest.max(version), last: version, epoch };
 }
 
