@@ -61,7 +61,9 @@ fn report(collector: &Collector, task: &str) -> (Option<i32>, Value) {
     let (code, said, complained) = sillage(collector, &[task, "--json"]);
     let answer: Value = serde_json::from_str(&said)
         .unwrap_or_else(|error| panic!("{error}: {said}{complained}{}", collector.log()));
-    (code, answer["run"]["report"].clone())
+    let run = &answer["run"];
+    let found = if run["state"] == "done" { &run["report"] } else { run };
+    (code, found.clone())
 }
 
 fn key(rest: &str) -> String {

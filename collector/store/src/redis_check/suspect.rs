@@ -227,7 +227,7 @@ fn compare_listed(
 }
 
 /// Whether Redis' score is this time. Times are below 2^53 and so exact.
-pub(super) fn is_score(shown: i64, stored: f64) -> bool {
+fn is_score(shown: i64, stored: f64) -> bool {
     #[allow(clippy::float_cmp, reason = "whole numbers that a float holds exactly")]
     let same = shown as f64 == stored;
     same

@@ -3,7 +3,7 @@
 use super::progress::RedisProgress;
 use super::reader::Reader;
 use super::report::{Difference, Fault, RedisReport};
-use super::suspect::{Finding, Suspect, is_score, prefix};
+use super::suspect::{Finding, Suspect, prefix};
 use crate::keys::Key;
 use crate::limits::{
     REDIS_CHECK_PAGE, REDIS_CHECK_PAGES_MAX, REDIS_CHECK_PAUSE_MS, SEGMENT_SHARDS,
@@ -109,13 +109,14 @@ impl Walk<'_> {
         for _ in 0..REDIS_CHECK_PAGES_MAX {
             let (next, listed) = self.redis.zscan(&key, cursor).await?;
             let view = &self.view;
-            let is_wrong = |(member, score): &(Vec<u8>, f64)| {
+            // Whoever should be there is looked at below.
+            let is_stranger = |(member, _): &(Vec<u8>, f64)| {
                 let member = std::str::from_utf8(member).unwrap_or_default();
-                view.zscore(segment, shard, member).is_none_or(|shown| !is_score(shown, *score))
+                view.zscore(segment, shard, member).is_none()
             };
-            let wrong = listed.into_iter().filter(is_wrong);
+            let strangers = listed.into_iter().filter(is_stranger);
             let suspect = |(member, _)| Suspect::Listed { segment, shard, member };
-            let suspects: Vec<Suspect> = wrong.map(suspect).collect();
+            let suspects: Vec<Suspect> = strangers.map(suspect).collect();
             self.page(suspects).await?;
             cursor = next;
             if cursor == 0 {

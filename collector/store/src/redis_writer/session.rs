@@ -294,7 +294,10 @@ impl Writer {
         };
         let trouble = RedisTrouble::of(&error);
         // Another writer's epoch is not to be waited for: the next session begins one of its own.
-        if taken == 0 || trouble == RedisTrouble::Rival || is_broken(&error) {
+        // Keys of another type are their persons' trouble, also if nobody else was to be written.
+        let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
+        let failed = taken == 0 && !errors().all(|error| error.code() == Some("WRONGTYPE"));
+        if failed || trouble == RedisTrouble::Rival || is_broken(&error) {
             self.undo(batch);
             return Err(error.into());
         }

@@ -3,7 +3,7 @@ use super::*;
 use crate::keys::Key;
 use crate::limits::{PROFILE_TTL_MS, REDIS_BATCH_PERSONS};
 use crate::sample::{self, NOW, membership, person};
-use crate::{Order, Shown, StoreError, StreamId, Ttl, ViewConfig};
+use crate::{Order, Shown, StreamId, Ttl, ViewConfig};
 use redis::aio::MultiplexedConnection;
 use sillage_model::{
     EventTime, MapWriter, PersonKey, Profile, SegmentChange, SegmentIndex, Transition, Value,
