@@ -6,7 +6,8 @@ use super::report::{Difference, Fault, RedisReport};
 use super::suspect::{Finding, Suspect, prefix};
 use crate::keys::Key;
 use crate::limits::{
-    REDIS_CHECK_PAGE, REDIS_CHECK_PAGES_MAX, REDIS_CHECK_PAUSE_MS, SEGMENT_SHARDS,
+    REDIS_CHECK_EVERY_MS, REDIS_CHECK_PAGE, REDIS_CHECK_PAGES_MAX, REDIS_CHECK_PAUSE_MS,
+    SEGMENT_SHARDS,
 };
 use crate::redis_writer::Shared;
 use crate::view::{Standing, View};
@@ -211,6 +212,9 @@ impl Walk<'_> {
     /// came back from it, and nothing was published until the answer was there.
     async fn settle(&mut self, mut open: Vec<Suspect>) -> Result<Vec<(Suspect, Finding)>, Stop> {
         let mut sure = Vec::new();
+        let first = Instant::now();
+        // Whoever is parked is given again within this; who is refused then is refused for good.
+        let retry = Duration::from_millis(2 * REDIS_CHECK_EVERY_MS);
         loop {
             let before: Vec<Standing> =
                 open.iter().map(|suspect| self.view.standing(suspect.member())).collect();
@@ -218,7 +222,9 @@ impl Walk<'_> {
             let began = Instant::now();
             let ended = self.batch_ended().await;
             let findings = self.look(&open).await?;
-            let is_calm = ended && retries == self.writer.map_or(0, Shared::retries);
+            let is_parked = self.writer.is_some_and(Shared::has_parked);
+            let is_tried = !is_parked || first.elapsed() >= retry;
+            let is_calm = ended && is_tried && retries == self.writer.map_or(0, Shared::retries);
             let mut moving = Vec::new();
             for ((suspect, before), finding) in open.into_iter().zip(before).zip(findings) {
                 let Some(finding) = finding else { continue };

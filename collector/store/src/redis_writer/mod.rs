@@ -69,6 +69,11 @@ impl Shared {
         self.counters.is_filled()
     }
 
+    /// Whether Redis refused somebody who is given again at the next check.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.counters.parked() > 0
+    }
+
     /// How many writes failed and were marked again.
     pub(crate) fn retries(&self) -> u64 {
         self.counters.retries()

@@ -229,7 +229,7 @@ impl Writer {
         shared.counters.hold(self.parked.iter().chain(&batch.changed));
         let written = if count == 0 { Ok(()) } else { self.write(link, &view, batch).await };
         shared.counters.hold(self.parked.iter());
-        shared.counters.end_batch();
+        shared.counters.end_batch(self.parked.len());
         written?;
         let dirty = view.dirty_count();
         if self.refill.as_mut().is_some_and(|refill| refill.wrote(changed, dirty)) {

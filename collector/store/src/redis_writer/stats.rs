@@ -47,6 +47,8 @@ pub(super) struct Counters {
     held_since_ms: AtomicI64,
     batches_begun: AtomicU64,
     batches_ended: AtomicU64,
+    /// Of those held, what Redis refused and is given again at the next check.
+    parked: AtomicU64,
     trouble: Mutex<Wrong>,
     topology: RedisTopology,
 }
@@ -131,8 +133,9 @@ impl Counters {
         Some(self.held_since_ms.load(Ordering::SeqCst)).filter(|&since_ms| since_ms != 0)
     }
 
-    /// Notes that a batch was written, or that what could not be is marked again.
-    pub(super) fn end_batch(&self) {
+    /// Notes that a batch was written, or that what could not be is marked again or parked.
+    pub(super) fn end_batch(&self, parked: usize) {
+        self.parked.store(parked as u64, Ordering::SeqCst);
         self.batches_ended.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -140,6 +143,10 @@ impl Counters {
     pub(super) fn batches(&self) -> (u64, u64) {
         let ended = self.batches_ended.load(Ordering::SeqCst);
         (self.batches_begun.load(Ordering::SeqCst), ended)
+    }
+
+    pub(super) fn parked(&self) -> u64 {
+        self.parked.load(Ordering::SeqCst)
     }
 
     pub(super) fn retries(&self) -> u64 {

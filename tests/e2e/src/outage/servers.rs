@@ -91,7 +91,7 @@ impl Drop for Server {
 
 /// The servers of a case.
 #[derive(Debug)]
-pub struct Servers {
+pub(super) struct Servers {
     case: Case,
     /// Those that hold data; the first is the one that is taken away.
     data: Vec<Server>,
@@ -107,7 +107,7 @@ impl Servers {
     /// # Panics
     /// If one of them does not start.
     #[must_use]
-    pub fn start(case: Case, folder: &Path) -> Self {
+    pub(super) fn start(case: Case, folder: &Path) -> Self {
         match case {
             Case::Stop => Self::of(case, vec![Server::start(folder, &KEPT)]),
             Case::Empty => Self::of(case, vec![Server::start(folder, &["--save", ""])]),
@@ -187,7 +187,7 @@ impl Servers {
 
     /// What the collector is told.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         let list = |servers: &[Server]| -> String {
             let all: Vec<String> =
                 servers.iter().map(|server| server.address.to_string()).collect();
@@ -202,19 +202,19 @@ impl Servers {
 
     /// Where data is: servers that come one after the other, or next to each other in a cluster.
     #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.data.iter().map(|server| server.address).collect()
     }
 
     /// Keeps the replica, if there is one, from hearing of what is written from now on.
-    pub fn blind(&self) {
+    pub(super) fn blind(&self) {
         if self.case == Case::Failover {
             self.data[1].signal("-STOP");
         }
     }
 
     /// Kills the server.
-    pub fn take(&mut self) {
+    pub(super) fn take(&mut self) {
         self.data[0].kill();
     }
 
@@ -222,7 +222,7 @@ impl Servers {
     ///
     /// # Panics
     /// If that takes longer than a minute.
-    pub fn give(&mut self) {
+    pub(super) fn give(&mut self) {
         match self.case {
             Case::Stop | Case::Empty => self.data[0].launch(),
             Case::Cluster => {

@@ -29,11 +29,11 @@ pub struct Versions {
 
 /// What watchers share with who makes the outage.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub(super) struct Watched {
     /// Which set of data is shown now.
-    pub epoch: AtomicU64,
+    pub(super) epoch: AtomicU64,
     /// Whether it is over.
-    pub over: AtomicBool,
+    pub(super) over: AtomicBool,
 }
 
 /// What is known of one key.
@@ -46,7 +46,7 @@ struct Known {
 
 /// Watches `keys` at these servers, each of which may be away, until told that it is over.
 #[must_use]
-pub fn watch(servers: &[SocketAddr], keys: &[String], watched: &Watched) -> Versions {
+pub(super) fn watch(servers: &[SocketAddr], keys: &[String], watched: &Watched) -> Versions {
     let mut versions = Versions::default();
     // Of each server, for a replica is behind the one it follows.
     let mut known: Vec<BTreeMap<usize, Known>> = servers.iter().map(|_| BTreeMap::new()).collect();
@@ -133,6 +133,6 @@ impl Wire {
 
 /// The key of a person of the load.
 #[must_use]
-pub fn key_of(person: u64) -> String {
+pub(super) fn key_of(person: u64) -> String {
     format!("sl:{}:u:p{person}", Project::NAME)
 }
