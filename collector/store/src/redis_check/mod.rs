@@ -9,8 +9,6 @@ mod progress;
 mod reader;
 mod report;
 mod suspect;
-#[cfg(test)]
-mod tests;
 mod walk;
 
 pub use progress::{RedisPhase, RedisProgress};

@@ -1,10 +1,11 @@
 //! Against a real `redis-server`, which each test starts for itself.
+mod cluster;
+use super::link::Link;
 use super::*;
 use crate::keys::Key;
 use crate::limits::{PROFILE_TTL_MS, REDIS_BATCH_PERSONS};
 use crate::sample::{self, NOW, membership, person};
 use crate::{Order, Shown, StreamId, Ttl, ViewConfig};
-use redis::aio::MultiplexedConnection;
 use sillage_model::{
     EventTime, MapWriter, PersonKey, Profile, SegmentChange, SegmentIndex, Transition, Value,
 };
@@ -54,9 +55,8 @@ impl Server {
         RedisWriter::spawn(address(&self.url()), Shown::new(Arc::clone(view)), || true)
     }
 
-    async fn client(&self) -> MultiplexedConnection {
-        let client = redis::Client::open(self.url()).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+    async fn client(&self) -> Link {
+        Link::open(&address(&self.url()), Arc::from([])).await.unwrap()
     }
 }
 
@@ -72,9 +72,13 @@ fn address(url: &str) -> RedisAddress {
 }
 
 fn launch(dir: &Path, kept: &str) -> (Child, BufReader<ChildStdout>) {
+    let socket = ["--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly", kept];
+    launch_with(dir, &[&socket[..], &["--appendfsync", "always"]].concat())
+}
+
+fn launch_with(dir: &Path, options: &[&str]) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly", kept])
-        .args(["--appendfsync", "always"])
+        .args(options)
         .current_dir(dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -104,12 +108,12 @@ fn with_devices(mut profile: Profile, devices: &[&str]) -> Profile {
     profile
 }
 
-async fn ask<T: redis::FromRedisValue>(redis: &mut MultiplexedConnection, words: &[&str]) -> T {
+async fn ask<T: redis::FromRedisValue>(redis: &mut Link, words: &[&str]) -> T {
     let (name, args) = words.split_first().unwrap();
-    redis::cmd(name).arg(args).query_async(redis).await.unwrap()
+    redis.ask(redis::cmd(name).arg(args).take()).await.unwrap()
 }
 
-async fn stream(redis: &mut MultiplexedConnection) -> Vec<Vec<(String, String)>> {
+async fn stream(redis: &mut Link) -> Vec<Vec<(String, String)>> {
     let entries: Vec<(String, Vec<(String, String)>)> =
         ask(redis, &["XRANGE", "sl:shop:changes", "-", "+"]).await;
     entries.into_iter().map(|(_, fields)| fields).collect()
@@ -122,7 +126,7 @@ fn published(view: &View) -> Vec<Vec<(String, String)>> {
 }
 
 /// Every key of the view is in Redis with the same content, and Redis has no other.
-async fn assert_equal(view: &View, redis: &mut MultiplexedConnection) {
+async fn assert_equal(view: &View, redis: &mut Link) {
     let mut expected = Vec::new();
     let mut cursor = 0;
     loop {
@@ -133,9 +137,14 @@ async fn assert_equal(view: &View, redis: &mut MultiplexedConnection) {
             break;
         }
     }
-    let mut keys: Vec<String> = ask(redis, &["KEYS", "*"]).await;
+    let mut keys = Vec::new();
+    for server in redis.primaries() {
+        let found: Vec<String> = redis.ask_at(server, redis::cmd("KEYS").arg("*")).await.unwrap();
+        keys.extend(found);
+    }
     expected.retain(|key| !key.ends_with(":changes"));
-    keys.retain(|key| !key.ends_with(":changes"));
+    let own = [":changes", ":fence:", ":mark:"];
+    keys.retain(|key| !own.iter().any(|part| key.contains(part)));
     keys.sort();
     expected.sort();
     assert_eq!(keys, expected);
