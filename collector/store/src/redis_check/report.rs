@@ -61,7 +61,8 @@ pub struct RedisReport {
     pub keys: u64,
     /// Members of sorted sets that were compared.
     pub members: u64,
-    pub(super) counts: [u64; Fault::ALL.len()],
+    /// How many differences there are of each kind, in the order of [`Fault::ALL`].
+    pub counts: [u64; Fault::ALL.len()],
     /// The first differences, [`REDIS_CHECK_NAMED_MAX`] at most.
     pub first: Vec<Difference>,
     /// How many differences a rebuild mended before this comparison.
