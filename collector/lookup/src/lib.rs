@@ -12,6 +12,6 @@ pub mod resp;
 pub use crate::http::{
     DeadLetter, DeadLetterPage, DeadLetterSource, Diagnosis, EditAnswer, EditRefused, Edited,
     ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource, LedgerSource, Lookup,
-    LookupProject, SegmentDetail, SegmentState, Segments, SourceError, SummaryParts,
-    ledger_document,
+    LookupProject, RedisDesk, RedisRun, RedisRunState, RedisTask, SegmentDetail, SegmentState,
+    Segments, SourceError, SummaryParts, ledger_document, redis_document,
 };

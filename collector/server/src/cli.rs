@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// Segments of the configured projects.
     #[command(subcommand)]
     Segments(Segments),
+    /// The Redis that is written to.
+    #[command(subcommand)]
+    Redis(RedisCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -235,6 +238,29 @@ pub(crate) struct SegmentsArgs {
     #[command(flatten)]
     pub(crate) file: ConfigFile,
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RedisCommand {
+    /// Compare every key with what is shown; changes nothing. Fails if anything differs.
+    Verify(RedisArgs),
+    /// Write everybody again, remove what nobody shows, then compare.
+    Rebuild(RedisArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedisArgs {
+    /// The project; may be left out if there is only one.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Name the first differences; their keys hold ids.
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Print JSON, with the names of the first differences.
     #[arg(long)]
     pub(crate) json: bool,
 }

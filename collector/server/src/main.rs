@@ -16,6 +16,7 @@ mod import;
 mod metrics;
 mod ops;
 mod project;
+mod redis_desk;
 mod replay;
 mod reserve;
 mod running;

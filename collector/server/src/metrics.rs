@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use sillage_ingest::SignalSnapshot;
 use sillage_ledger::Total;
+use sillage_store::RedisStats;
 use std::fmt;
 
 /// All numbers now.
@@ -92,8 +93,38 @@ impl Snapshot {
         add("view_devices", "Known devices", false, devices);
         let persons = each(&|p| number(p.view.view().summary().persons));
         add("view_persons", "Known persons", false, persons);
+        families.extend(of_redis(projects));
         Self(families)
     }
+}
+
+/// Numbers of the writers, for the projects that have one.
+fn of_redis(projects: &[Watched]) -> Vec<Family> {
+    let stats: Vec<(&str, RedisStats)> = projects
+        .iter()
+        .filter_map(|project| Some((project.name.as_str(), project.redis.as_ref()?.stats()?)))
+        .collect();
+    if stats.is_empty() {
+        return Vec::new();
+    }
+    let family = |name, help, counts, pick: fn(&RedisStats) -> u64| {
+        let sample = |(project, stats): &(&str, RedisStats)| Sample {
+            labels: vec![("project", (*project).to_owned())],
+            value: number(pick(stats)),
+        };
+        Family { name, help, counts, samples: stats.iter().map(sample).collect() }
+    };
+    vec![
+        family("redis_connected", "1 while Redis is connected", false, |s| s.connected.into()),
+        family("redis_filled", "1 while Redis holds everybody", false, |s| s.filled.into()),
+        family("redis_lag_ms", "Age of the oldest change not in Redis", false, |s| s.lag_ms),
+        family("redis_dirty_persons", "Persons to be written to Redis", false, |s| s.dirty),
+        family("redis_writes", "Persons written to Redis", true, |s| s.writes),
+        family("redis_refused", "Persons of which Redis held as new", true, |s| s.refused),
+        family("redis_retries", "Writes to Redis that failed", true, |s| s.retries),
+        family("redis_outages", "Times that Redis was lost", true, |s| s.outages),
+        family("redis_refills", "Times that everybody was written", true, |s| s.refills),
+    ]
 }
 
 fn of_ingest(ingest: &SignalSnapshot) -> Vec<Family> {

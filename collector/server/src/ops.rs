@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use sillage_eventlog::FileLog;
 use sillage_ingest::Ingest;
-use sillage_store::Shown;
+use sillage_store::{RedisCheck, Shown};
 use std::sync::Arc;
 
 /// Answers `/healthz`, `/readyz` and `/metrics`.
@@ -21,15 +21,23 @@ pub(crate) struct Watched {
     pub(crate) progress: Progress,
     pub(crate) log: Arc<FileLog>,
     pub(crate) view: Arc<Shown>,
+    /// The Redis it is written to, if there is one.
+    pub(crate) redis: Option<RedisCheck>,
 }
 
 impl Ops {
-    pub(crate) fn new(projects: &[Project], ingest: &Arc<Ingest<FileLog>>) -> Self {
-        let watched = projects.iter().map(|project| Watched {
+    /// `checks` are of the projects in their order; none where nobody writes to a Redis.
+    pub(crate) fn new(
+        projects: &[Project],
+        checks: &[RedisCheck],
+        ingest: &Arc<Ingest<FileLog>>,
+    ) -> Self {
+        let watched = projects.iter().enumerate().map(|(index, project)| Watched {
             name: project.config.name.clone(),
             progress: project.progress(),
             log: Arc::clone(&project.log),
             view: Arc::clone(&project.shown),
+            redis: checks.get(index).cloned(),
         });
         Self { projects: watched.collect(), ingest: Arc::clone(ingest) }
     }

@@ -8,6 +8,7 @@ use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::ops::Ops;
 use crate::project::{Progress, Project};
+use crate::redis_desk::Desk;
 use crate::reserve::Reserve;
 use crate::told::Teller;
 use anyhow::Context as _;
@@ -21,10 +22,10 @@ use sillage_ingest::{Ingest, IngestConfig, Intake, ProjectIngest, PublicSegments
 use sillage_ledger::{Balance, Source, Total};
 use sillage_lookup::resp::{RespConfig, RespProject};
 use sillage_lookup::{
-    DeadLetter, DeadLetterPage, DeadLetterSource, LedgerSource, Lookup, LookupProject, SourceError,
-    SummaryParts,
+    DeadLetter, DeadLetterPage, DeadLetterSource, LedgerSource, Lookup, LookupProject, RedisDesk,
+    SourceError, SummaryParts,
 };
-use sillage_store::RedisWriter;
+use sillage_store::{RedisCheck, RedisWriter};
 use sillage_tag::Tag;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -111,6 +112,9 @@ impl Faces {
         if self.lookup.looks_back(request.method(), path) {
             return self.lookup.look_back(request).await;
         }
+        if self.lookup.is_redis(path) {
+            return self.lookup.redis(&request);
+        }
         if self.lookup.matches(path) {
             return self.lookup.respond(request).await;
         }
@@ -144,6 +148,7 @@ impl Running {
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
         let writers = start_writers(&config, &projects)?;
+        let checks: Vec<RedisCheck> = writers.iter().map(RedisWriter::check).collect();
         let (stop, stopped) = watch::channel(false);
         let mut faces = Vec::new();
         let resp = match config.redis.listen.as_str() {
@@ -159,8 +164,8 @@ impl Running {
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
             ingest: Arc::clone(&ingest),
-            lookup: Lookup::new(projects.iter().map(lookup).collect()),
-            ops: Ops::new(&projects, &ingest),
+            lookup: Lookup::new(lookups(&projects, &checks)),
+            ops: Ops::new(&projects, &checks, &ingest),
             tag: Tag::embedded(),
             site,
             is_parting: Arc::clone(&is_parting),
@@ -369,7 +374,18 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
     }
 }
 
-fn lookup(project: &Project) -> LookupProject {
+/// `checks` are of the projects in their order; none where nobody writes to a Redis.
+fn lookups(projects: &[Project], checks: &[RedisCheck]) -> Vec<LookupProject> {
+    let desk = |(index, project): (usize, &Project)| {
+        let check = checks.get(index)?.clone();
+        let desk = Desk::new(&project.config.name, check, project.clock.clone());
+        Some(Arc::new(desk) as Arc<dyn RedisDesk>)
+    };
+    let desks = projects.iter().enumerate().map(desk);
+    projects.iter().zip(desks).map(|(project, desk)| lookup(project, desk)).collect()
+}
+
+fn lookup(project: &Project, redis: Option<Arc<dyn RedisDesk>>) -> LookupProject {
     let config = &project.config;
     let (lag, ready, counts) = (project.progress(), project.progress(), project.progress());
     LookupProject {
@@ -388,6 +404,7 @@ fn lookup(project: &Project) -> LookupProject {
         dead_letters: Arc::new(Shelf(Arc::clone(&project.dead_letters))),
         ledger: Arc::new(Books(project.progress())),
         history: Arc::new(historian(project)),
+        redis,
     }
 }
 

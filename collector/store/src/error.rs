@@ -35,4 +35,13 @@ pub enum StoreError {
     /// The address of the Redis cannot be understood: correct the configuration.
     #[error("not a usable Redis address")]
     RedisAddress(#[source] Box<dyn Error + Send + Sync>),
+    /// Redis cannot be reached or refused something: see to it, and ask again.
+    #[error("Redis failed while it was compared")]
+    Redis(#[source] Box<dyn Error + Send + Sync>),
+    /// The writer does not get on, so there is nothing to compare yet: the log says why.
+    #[error("the writer of this Redis does not get on: see its last warning in the log")]
+    RedisBehind,
+    /// Rules changed or everybody was written again and again meanwhile: ask again later.
+    #[error("everybody was being written again each time it was compared; ask again later")]
+    RulesChanging,
 }

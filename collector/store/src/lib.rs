@@ -13,6 +13,7 @@ pub mod keys;
 pub mod limits;
 mod memory;
 mod person;
+mod redis_check;
 mod redis_writer;
 mod view;
 
@@ -26,6 +27,7 @@ pub use error::StoreError;
 pub use fields::{Labels, SegmentLabel};
 pub use memory::MemoryStore;
 pub use person::{Checkpoint, PersonStore, StoreMeta};
+pub use redis_check::{Difference, Fault, RedisCheck, RedisPhase, RedisProgress, RedisReport};
 pub use redis_writer::{
     RedisAddress, RedisStats, RedisTls, RedisTopology, RedisTrouble, RedisWriter,
 };

@@ -71,6 +71,33 @@ pub const REDIS_MEND_EVERY_MS: u64 = 600_000;
 /// How often Sentinels are asked whether the master still is one, in milliseconds.
 pub const REDIS_MASTER_EVERY_MS: u64 = 5_000;
 
+/// Keys or members that a comparison with Redis holds at a time: about 0.25 MB of answers.
+pub const REDIS_CHECK_PAGE: usize = 256;
+
+/// Pages of one walk over one set or keyspace: at 256 to a page more than any Redis holds. A bound
+/// against a server whose cursor never ends.
+pub const REDIS_CHECK_PAGES_MAX: usize = 1 << 24;
+
+/// Differences that a comparison names; the others are counted.
+pub const REDIS_CHECK_NAMED_MAX: usize = 20;
+
+/// How far a time to live may be from the right one, in seconds. It is set relative to the moment
+/// when Redis runs the command, which may be a timeout and a slewed clock after it was worked out.
+pub const REDIS_CHECK_TTL_SLACK_S: i64 = 60;
+
+/// Pause before what still changes is looked at again, in milliseconds: a few batches of the writer.
+pub const REDIS_CHECK_PAUSE_MS: u64 = 20;
+
+/// How long one comparison waits in all for what goes on changing, in milliseconds.
+pub const REDIS_CHECK_SETTLE_MS: u64 = 30_000;
+
+/// How long a writer may write nobody before it is not waited for any longer, in milliseconds. Above
+/// the longest pause between two tries and the time of a try.
+pub const REDIS_CHECK_STALL_MS: u64 = 15_000;
+
+/// How often a comparison begins anew because rules changed or everybody was written meanwhile.
+pub const REDIS_CHECK_WALKS_MAX: usize = 5;
+
 /// Block cache of the embedded store, in bytes. Small: states are read once, at start.
 pub const STORE_CACHE_BYTES: u64 = 8 << 20;
 
@@ -82,4 +109,5 @@ pub const STORE_JOURNAL_BYTES: u64 = 256 << 20;
 
 const _: () = assert!(REDIS_BATCH_REFILL_MIN < REDIS_BATCH_PERSONS);
 const _: () = assert!(REDIS_BACKOFF_MIN_MS <= REDIS_BACKOFF_MAX_MS);
+const _: () = assert!(REDIS_CHECK_STALL_MS > REDIS_BACKOFF_MAX_MS + REDIS_TIMEOUT_MS);
 const _: () = assert!(TABLE_SHARDS.is_power_of_two());

@@ -15,8 +15,10 @@ pub fn binary() -> PathBuf {
         return path.into();
     }
     let me = std::env::current_exe().expect("a test has a path");
-    let beside = me.parent().and_then(Path::parent).expect("tests lie in target/…/deps");
-    let path = beside.join("sillage");
+    // Tests lie in target/…/deps, programs one level above.
+    let folder = me.parent().expect("a file is in a folder");
+    let beside = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let path = beside.expect("deps is in a folder").join("sillage");
     assert!(path.exists(), "{} is not built: cargo build -p sillage-server", path.display());
     path
 }

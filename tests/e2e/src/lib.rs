@@ -8,6 +8,7 @@ mod http;
 pub mod kept;
 mod line;
 mod mirror;
+pub mod outage;
 mod proxy;
 mod redis;
 mod sentinel;

@@ -167,6 +167,7 @@ fn shop() -> Lookup {
         dead_letters: Arc::new(Behind),
         ledger: Arc::new(Behind),
         history: Arc::new(Behind),
+        redis: None,
     }])
 }
 

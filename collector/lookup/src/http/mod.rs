@@ -10,6 +10,7 @@ mod history;
 mod ledger;
 mod path;
 mod problem;
+mod redis;
 mod route;
 mod segments;
 mod segments_edit;
@@ -24,6 +25,7 @@ pub use crate::http::definition::{
 pub use crate::http::history::{ExplainAsked, HistoryAnswer, HistoryProblem, HistorySource};
 pub use crate::http::ledger::{LedgerSource, ledger_document};
 use crate::http::problem::Problem;
+pub use crate::http::redis::{RedisDesk, RedisRun, RedisRunState, RedisTask, redis_document};
 use crate::http::route::Route;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use ::http::{Method, Request, Response, StatusCode};
@@ -62,6 +64,8 @@ pub struct LookupProject {
     pub ledger: Arc<dyn LedgerSource>,
     /// Who looks at its history.
     pub history: Arc<dyn HistorySource>,
+    /// Who writes it to a Redis, if somebody does.
+    pub redis: Option<Arc<dyn RedisDesk>>,
 }
 
 /// What a summary says beside what the view counts.

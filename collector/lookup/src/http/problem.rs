@@ -100,6 +100,22 @@ impl Problem {
             .with(http::header::ALLOW, "GET, HEAD")
     }
 
+    pub(crate) fn post_wanted() -> Self {
+        let detail = "this path begins something: POST";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_refused", detail)
+            .with(http::header::ALLOW, "POST")
+    }
+
+    pub(crate) fn redis_absent() -> Self {
+        let detail = "this collector writes to no Redis: set redis.url, or read from its own face";
+        Self::new(StatusCode::NOT_FOUND, "redis_absent", detail)
+    }
+
+    pub(crate) fn redis_busy(task: &str) -> Self {
+        let detail = format!("a {task} of this Redis is under way; GET /v1/redis tells how far");
+        Self::new(StatusCode::CONFLICT, "redis_busy", detail).with(http::header::RETRY_AFTER, "2")
+    }
+
     pub(crate) fn busy() -> Self {
         let detail = "the project's history is being looked at for somebody else; one at a time";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)

@@ -1,5 +1,6 @@
 //! A project in numbers.
 use crate::http::problem::Problem;
+use crate::http::redis::Writer;
 use crate::http::time::rfc3339_ms;
 use crate::http::{Reading, to_json};
 use serde::Serialize;
@@ -19,6 +20,9 @@ struct Summary<'a> {
     segments: BTreeMap<&'a str, u64>,
     as_of: String,
     lag_ms: i64,
+    /// How the Redis is written to; absent if none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Writer>,
 }
 
 pub(crate) fn summary(reading: &Reading<'_>) -> Result<Vec<u8>, Problem> {
@@ -36,5 +40,6 @@ pub(crate) fn summary(reading: &Reading<'_>) -> Result<Vec<u8>, Problem> {
         segments: keys.zip(counted.members).collect(),
         as_of: rfc3339_ms(view.now_ms()),
         lag_ms: (project.lag)(),
+        redis: project.redis.as_ref().map(|desk| Writer::from(desk.stats())),
     }))
 }

@@ -169,7 +169,7 @@ impl HistorySource for Past {
     }
 }
 
-fn project(name: &str, users: i64, letters: u64) -> LookupProject {
+pub(crate) fn project(name: &str, users: i64, letters: u64) -> LookupProject {
     let letter = |position| DeadLetter {
         position,
         received_ms: 1_700_000_000_000,
@@ -190,6 +190,7 @@ fn project(name: &str, users: i64, letters: u64) -> LookupProject {
         dead_letters: Arc::new(Letters((1..=letters).map(letter).collect())),
         ledger: Arc::new(Books),
         history: Arc::new(Past),
+        redis: None,
     }
 }
 

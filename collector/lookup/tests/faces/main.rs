@@ -5,4 +5,5 @@ mod against_redis;
 mod clients;
 mod http;
 mod protocol;
+mod redis_desk;
 mod world;

@@ -3,14 +3,16 @@ mod config_check;
 mod history;
 mod ledger;
 mod profile;
+mod redis;
 mod segments;
 mod serve;
 
-use crate::cli::{Cli, Command, ConfigCommand, ConfigFile, Segments};
+use crate::cli::{Cli, Command, ConfigCommand, ConfigFile, RedisCommand, Segments};
 use crate::config::{Config, ProjectConfig};
 use crate::definitions::Saved;
 use crate::project::Folders;
 use anyhow::{Context as _, bail};
+use sillage_lookup::RedisTask;
 
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Segments(Segments::Preview(args)) => history::preview(&args),
         Command::Segments(Segments::Audit(args)) => history::audit(&args),
         Command::Segments(Segments::Explain(args)) => history::explain(&args),
+        Command::Redis(RedisCommand::Verify(args)) => redis::run(RedisTask::Verify, &args),
+        Command::Redis(RedisCommand::Rebuild(args)) => redis::run(RedisTask::Rebuild, &args),
         Command::Config(ConfigCommand::Check(file)) => config_check::run(&file),
     }
 }

@@ -23,7 +23,7 @@ pub use stats::RedisStats;
 pub use trouble::RedisTrouble;
 
 use crate::limits::{REDIS_BACKOFF_MAX_MS, REDIS_BACKOFF_MIN_MS};
-use crate::{Shown, View};
+use crate::{RedisCheck, Shown, View};
 use session::{End, Writer};
 use stats::Counters;
 use std::hash::{BuildHasher as _, RandomState};
@@ -35,14 +35,15 @@ use tokio::task::JoinHandle;
 
 /// The task that writes a view to a Redis.
 pub struct RedisWriter {
+    address: RedisAddress,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 /// What the handle and the task both see.
-struct Shared {
-    shown: Arc<Shown>,
+pub(crate) struct Shared {
+    pub(crate) shown: Arc<Shown>,
     counters: Counters,
     rebuild: AtomicBool,
     asked: Notify,
@@ -51,14 +52,48 @@ struct Shared {
 }
 
 impl Shared {
-    fn stats(&self) -> RedisStats {
+    pub(crate) fn stats(&self) -> RedisStats {
         let view = self.view();
-        self.counters.read(view.dirty_count(), view.dirty_for_ms(view.now_ms()))
+        // What is held is asked for last: what a batch takes meanwhile was counted as held before.
+        let dirty = (view.dirty_count(), view.dirty_since_ms());
+        self.counters.read(dirty, view.now_ms())
     }
 
     /// The view that is shown now. What is taken from it must be written by its own labels.
     fn view(&self) -> Arc<View> {
         self.shown.view()
+    }
+
+    /// Whether Redis holds everybody, changes of the last moments apart.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.counters.is_filled()
+    }
+
+    /// Whether Redis refused somebody who is given again at the next check.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.counters.parked() > 0
+    }
+
+    /// How many writes failed and were marked again.
+    pub(crate) fn retries(&self) -> u64 {
+        self.counters.retries()
+    }
+
+    /// Waits until the batch that is under way now has ended: its persons are written, or marked.
+    pub(crate) async fn batch_ended(&self) {
+        let mut progress = self.progress.subscribe();
+        let (begun, _) = self.counters.batches();
+        while self.counters.batches().1 < begun {
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn ask_rebuild(&self) {
+        self.rebuild.store(true, Ordering::SeqCst);
+        self.counters.set_filled(false);
+        self.asked.notify_one();
     }
 
     fn progressed(&self) {
@@ -85,16 +120,20 @@ impl RedisWriter {
             progress: watch::Sender::new(0),
         });
         let (stop, stopped) = watch::channel(false);
-        let writer = Writer::new(address, Arc::clone(&shared), stopped);
+        let writer = Writer::new(address.clone(), Arc::clone(&shared), stopped);
         let task = tokio::spawn(keep_writing(writer, Arc::clone(&shared), ready));
-        Self { shared, stop, task }
+        Self { address, shared, stop, task }
     }
 
     /// Asks for everybody to be compared with what Redis holds and written again.
     pub fn rebuild(&self) {
-        self.shared.rebuild.store(true, Ordering::SeqCst);
-        self.shared.counters.set_filled(false);
-        self.shared.asked.notify_one();
+        self.shared.ask_rebuild();
+    }
+
+    /// Compares this Redis with what is shown, whenever asked.
+    #[must_use]
+    pub fn check(&self) -> RedisCheck {
+        RedisCheck::beside(self.address.clone(), Arc::clone(&self.shared))
     }
 
     /// How it goes.

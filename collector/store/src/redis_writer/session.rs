@@ -177,7 +177,9 @@ impl Writer {
             mark(link, &self.writing, &self.marker(), &[]).await?;
             self.marked = true;
         }
-        self.shared.counters.set_filled(self.refill.is_none());
+        // A rebuild that was just asked for has not begun yet.
+        let asked = self.shared.rebuild.load(Ordering::SeqCst);
+        self.shared.counters.set_filled(self.refill.is_none() && !asked);
         Ok(Instant::now())
     }
 
@@ -198,6 +200,10 @@ impl Writer {
 
     /// Forgets what was wrong once everything is written; what was evicted is not.
     fn calm_down(&self) {
+        // First what is cheap: the statistics look at every mark.
+        if self.shared.view().dirty_count() > 0 {
+            return;
+        }
         let stats = self.shared.stats();
         if stats.dirty == 0 && stats.trouble.is_some_and(|it| it != RedisTrouble::Evicting) {
             self.shared.counters.calm();
@@ -216,15 +222,14 @@ impl Writer {
     /// Writes one batch and what follows from it; gives how many entries it had.
     async fn write_some(&mut self, link: &mut Link) -> Result<usize, End> {
         let shared = Arc::clone(&self.shared);
-        let parked = self.parked.len();
-        // Counted before they are taken, so that they are never in neither number.
-        shared.counters.set_held(parked + REDIS_BATCH_PERSONS);
         let view = self.current();
+        shared.counters.begin_batch(REDIS_BATCH_PERSONS, view.dirty_since_ms());
         let batch = Batch::take(&view, self.refill.as_mut());
         let (count, changed) = (batch.len(), batch.changed.len());
-        shared.counters.set_held(parked + changed);
+        shared.counters.hold(self.parked.iter().chain(&batch.changed));
         let written = if count == 0 { Ok(()) } else { self.write(link, &view, batch).await };
-        shared.counters.set_held(self.parked.len());
+        shared.counters.hold(self.parked.iter());
+        shared.counters.end_batch(self.parked.len());
         written?;
         let dirty = view.dirty_count();
         if self.refill.as_mut().is_some_and(|refill| refill.wrote(changed, dirty)) {
@@ -289,7 +294,10 @@ impl Writer {
         };
         let trouble = RedisTrouble::of(&error);
         // Another writer's epoch is not to be waited for: the next session begins one of its own.
-        if taken == 0 || trouble == RedisTrouble::Rival || is_broken(&error) {
+        // Keys of another type are their persons' trouble, also if nobody else was to be written.
+        let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
+        let failed = taken == 0 && !errors().all(|error| error.code() == Some("WRONGTYPE"));
+        if failed || trouble == RedisTrouble::Rival || is_broken(&error) {
             self.undo(batch);
             return Err(error.into());
         }
@@ -312,7 +320,7 @@ impl Writer {
 
     fn unpark(&mut self) {
         self.shared.view().put_back(self.parked.drain(..));
-        self.shared.counters.set_held(0);
+        self.shared.counters.hold(std::iter::empty());
     }
 
     fn take_request(&mut self) {

@@ -1,7 +1,8 @@
 //! How the writer is doing, for metrics and for people.
 use super::{RedisTopology, RedisTrouble};
+use crate::view::Work;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// How the writing to Redis goes. Counts are since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +23,8 @@ pub struct RedisStats {
     pub refills: u64,
     /// Persons and device links changed and not written yet.
     pub dirty: u64,
-    /// For how long there have been such, in milliseconds.
+    /// Age of the oldest of these changes, in milliseconds; 0 if there is none. What is on its way to
+    /// Redis counts until Redis has answered.
     pub lag_ms: u64,
     /// What is wrong now; `None` while all is well.
     pub trouble: Option<RedisTrouble>,
@@ -41,6 +43,12 @@ pub(super) struct Counters {
     refills: AtomicU64,
     /// Taken from the set of changed persons and not written yet.
     held: AtomicU64,
+    /// The time of the oldest change of these; 0 if there is none.
+    held_since_ms: AtomicI64,
+    batches_begun: AtomicU64,
+    batches_ended: AtomicU64,
+    /// Of those held, what Redis refused and is given again at the next check.
+    parked: AtomicU64,
     trouble: Mutex<Wrong>,
     topology: RedisTopology,
 }
@@ -78,7 +86,11 @@ impl Counters {
     }
 
     pub(super) fn set_filled(&self, filled: bool) {
-        self.filled.store(filled, Ordering::Relaxed);
+        self.filled.store(filled, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_filled(&self) -> bool {
+        self.filled.load(Ordering::SeqCst)
     }
 
     pub(super) fn wrote(&self, writes: u64, refused: u64) {
@@ -87,7 +99,7 @@ impl Counters {
     }
 
     pub(super) fn put_back(&self, count: u64) {
-        self.retries.fetch_add(count, Ordering::Relaxed);
+        self.retries.fetch_add(count, Ordering::SeqCst);
     }
 
     pub(super) fn broke_off(&self) {
@@ -98,11 +110,53 @@ impl Counters {
         self.refills.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set_held(&self, count: usize) {
-        self.held.store(count as u64, Ordering::SeqCst);
+    /// Notes what is taken from the set of changed persons and not written yet.
+    pub(super) fn hold<'a>(&self, works: impl Iterator<Item = &'a Work> + Clone) {
+        let since_ms = works.clone().map(|work| work.since_ms).min();
+        self.hold_since(since_ms.filter(|&since_ms| since_ms != i64::MAX));
+        self.held.store(works.count() as u64, Ordering::SeqCst);
     }
 
-    pub(super) fn read(&self, dirty: u64, lag_ms: u64) -> RedisStats {
+    /// Notes that up to `count` more will be taken, the oldest of them changed at `since_ms`: before
+    /// they are, so that they are never in neither number.
+    pub(super) fn begin_batch(&self, count: usize, since_ms: Option<i64>) {
+        self.batches_begun.fetch_add(1, Ordering::SeqCst);
+        self.held.fetch_add(count as u64, Ordering::SeqCst);
+        self.hold_since([since_ms, self.held_since()].into_iter().flatten().min());
+    }
+
+    fn hold_since(&self, since_ms: Option<i64>) {
+        self.held_since_ms.store(since_ms.unwrap_or(0), Ordering::SeqCst);
+    }
+
+    fn held_since(&self) -> Option<i64> {
+        Some(self.held_since_ms.load(Ordering::SeqCst)).filter(|&since_ms| since_ms != 0)
+    }
+
+    /// Notes that a batch was written, or that what could not be is marked again or parked.
+    pub(super) fn end_batch(&self, parked: usize) {
+        self.parked.store(parked as u64, Ordering::SeqCst);
+        self.batches_ended.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many batches were begun, and how many of them have ended.
+    pub(super) fn batches(&self) -> (u64, u64) {
+        let ended = self.batches_ended.load(Ordering::SeqCst);
+        (self.batches_begun.load(Ordering::SeqCst), ended)
+    }
+
+    pub(super) fn parked(&self) -> u64 {
+        self.parked.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn read(&self, (dirty, since_ms): (u64, Option<i64>), now_ms: i64) -> RedisStats {
+        let since_ms = [since_ms, self.held_since()].into_iter().flatten().min();
+        let age_ms = since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        let lag_ms = u64::try_from(age_ms).unwrap_or(0);
         RedisStats {
             connected: self.connected.load(Ordering::Relaxed),
             filled: self.filled.load(Ordering::Relaxed),

@@ -419,6 +419,30 @@ async fn a_redis_that_does_not_answer_is_left_and_tried_again() {
 }
 
 #[tokio::test]
+async fn the_lag_is_the_age_of_the_oldest_change_also_while_it_is_on_its_way() {
+    let server = Server::start();
+    let view = sample::view();
+    let writer = server.writer(&view);
+    writer.settled().await;
+    assert_eq!(writer.stats().lag_ms, 0);
+    let mut redis = server.client().await;
+    let () = ask(&mut redis, &["CLIENT", "PAUSE", "600000", "WRITE"]).await;
+    view.publish(person("u:1", 1), &[], NOW - 5_000);
+    while view.dirty_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Taken, and not answered.
+    assert_eq!((writer.stats().lag_ms, writer.stats().retries), (5_000, 0));
+    view.publish(person("u:1", 2), &[], NOW - 3_000);
+    view.publish(person("u:2", 1), &[], NOW - 2_000);
+    writer.wait_until(|stats| stats.outages > 0).await;
+    assert_eq!((writer.stats().lag_ms, writer.stats().dirty), (5_000, 2));
+    let () = ask(&mut redis, &["CLIENT", "UNPAUSE"]).await;
+    writer.settled().await;
+    assert_eq!(writer.stats().lag_ms, 0);
+}
+
+#[tokio::test]
 async fn a_lost_script_is_loaded_again() {
     let server = Server::start();
     let view = sample::view();

@@ -6,7 +6,7 @@ use super::View;
 use super::shard::{Entry, Exits};
 use crate::limits::TABLE_SHARDS;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// One entry to be written.
@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 pub(crate) struct Work {
     pub(crate) entry: Entry,
     pub(crate) exits: Exits,
+    /// When the oldest change that it carries was made; `i64::MAX` if it was only met on a walk.
+    pub(crate) since_ms: i64,
 }
 
 /// Where a walk over all entries stands.
@@ -33,8 +35,6 @@ impl Sweep {
 pub(super) struct Dirty {
     switch: Arc<Switch>,
     count: AtomicU64,
-    /// When the set last became non-empty.
-    since_ms: AtomicI64,
     /// The shard from which the next work is taken first.
     turn: AtomicUsize,
 }
@@ -58,9 +58,8 @@ impl Dirty {
         self.switch.on.load(Ordering::Relaxed)
     }
 
-    pub(super) fn marked(&self, newly: bool, now_ms: i64) {
+    pub(super) fn marked(&self, newly: bool) {
         if newly && self.count.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.since_ms.store(now_ms, Ordering::Relaxed);
             self.switch.changed.notify_one();
         }
     }
@@ -82,13 +81,24 @@ impl View {
         self.dirty.count.load(Ordering::Relaxed)
     }
 
-    /// For how long something has been marked, in milliseconds; 0 if nothing is.
-    pub(crate) fn dirty_for_ms(&self, now_ms: i64) -> u64 {
+    /// The time of the oldest change that is marked.
+    ///
+    /// # Cost
+    /// Looks at every mark.
+    pub(crate) fn dirty_since_ms(&self) -> Option<i64> {
         if self.dirty_count() == 0 {
-            return 0;
+            return None;
         }
-        let since = self.dirty.since_ms.load(Ordering::Relaxed);
-        u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0)
+        self.shards.iter().filter_map(|shard| shard.read().oldest_ms()).min()
+    }
+
+    /// Has somebody written once more, though nothing has changed.
+    pub(crate) fn touch(&self, member: &str) {
+        if self.dirty.is_on() {
+            let (shard, hash) = self.place(member);
+            let newly = self.shards[shard].write().touch(hash, member, self.now_ms());
+            self.dirty.marked(newly);
+        }
     }
 
     /// Waits until the empty set gets its first person.
@@ -132,8 +142,9 @@ impl View {
         for work in works {
             let member = work.entry.member().as_str();
             let (shard, hash) = self.place(member);
-            let newly = self.shards[shard].write().put_back(hash, member, work.exits);
-            self.dirty.marked(newly, now_ms);
+            let at_ms = work.since_ms.min(now_ms);
+            let newly = self.shards[shard].write().put_back(hash, member, work.exits, at_ms);
+            self.dirty.marked(newly);
         }
     }
 }

@@ -10,6 +10,7 @@ mod read;
 mod reads;
 mod shard;
 mod shown;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use shown::Shown;
 
 pub(crate) use dirty::{Sweep, Work};
 pub(crate) use shard::Entry;
+pub(crate) use standing::Standing;
 
 use crate::limits::TABLE_SHARDS;
 use crate::{Labels, SegmentLabel};
@@ -148,7 +150,7 @@ impl View {
             self.index.recount(held, &profile.held_out);
             if self.dirty.is_on() {
                 shard.remember(slot, self.exits(transitions));
-                self.dirty.marked(shard.mark(slot), now_ms);
+                self.dirty.marked(shard.mark(slot, now_ms));
             }
             before
         };
@@ -178,7 +180,7 @@ impl View {
             self.index.recount(&before.held_out, &[]);
         }
         if self.dirty.is_on() {
-            self.dirty.marked(shard.mark(slot), now_ms);
+            self.dirty.marked(shard.mark(slot, now_ms));
         }
     }
 

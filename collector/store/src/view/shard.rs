@@ -36,7 +36,18 @@ impl Entry {
 #[derive(Debug)]
 struct Slot {
     entry: Entry,
-    dirty: bool,
+    /// When it was changed first of what Redis has not been told, in milliseconds; [`CLEAN`] if
+    /// nothing waits.
+    since_ms: i64,
+}
+
+/// The time of no change: before any that a clock tells.
+const CLEAN: i64 = i64::MIN;
+
+impl Slot {
+    fn is_dirty(&self) -> bool {
+        self.since_ms != CLEAN
+    }
 }
 
 /// How many of what are in a shard.
@@ -153,14 +164,31 @@ impl Shard {
         }
     }
 
-    /// Marks an entry as changed; true if it was not marked before.
-    pub(crate) fn mark(&mut self, slot: u32) -> bool {
-        let marked = &mut self.slots[slot as usize].dirty;
-        let fresh = !std::mem::replace(marked, true);
+    /// Marks an entry as changed at a time; true if it was not marked before.
+    pub(crate) fn mark(&mut self, slot: u32, now_ms: i64) -> bool {
+        let marked = &mut self.slots[slot as usize];
+        let fresh = !marked.is_dirty();
+        marked.since_ms = if fresh { now_ms } else { marked.since_ms.min(now_ms) };
         if fresh {
             self.dirty.push_back(slot);
         }
         fresh
+    }
+
+    /// The time of the oldest change that waits. Looks at all of them, for what could not be written
+    /// comes back out of order.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        self.dirty.iter().map(|&slot| self.slots[slot as usize].since_ms).min()
+    }
+
+    /// Whether this member's entry is marked as changed.
+    pub(crate) fn is_marked(&self, hash: u64, member: &str) -> bool {
+        self.find(hash, member).is_some_and(|slot| self.slots[slot as usize].is_dirty())
+    }
+
+    /// Marks this member's entry; true if it was not marked before.
+    pub(crate) fn touch(&mut self, hash: u64, member: &str, now_ms: i64) -> bool {
+        self.find(hash, member).is_some_and(|slot| self.mark(slot, now_ms))
     }
 
     /// Remembers exits for the writer; the latest of a segment counts.
@@ -178,8 +206,8 @@ impl Shard {
     pub(crate) fn take_dirty(&mut self, limit: usize, out: &mut Vec<Work>) {
         for _ in 0..limit {
             let Some(slot) = self.dirty.pop_front() else { return };
-            self.slots[slot as usize].dirty = false;
-            out.push(self.work(slot));
+            let since_ms = std::mem::replace(&mut self.slots[slot as usize].since_ms, CLEAN);
+            out.push(self.work(slot, since_ms));
         }
     }
 
@@ -195,8 +223,8 @@ impl Shard {
         let mut at = from.slot;
         let enough = out.len() + limit;
         while at < self.slots.len() && out.len() < enough {
-            if all || !self.slots[at].dirty {
-                out.push(self.work(to_slot(at)));
+            if all || !self.slots[at].is_dirty() {
+                out.push(self.work(to_slot(at), i64::MAX));
             }
             at += 1;
         }
@@ -205,10 +233,10 @@ impl Shard {
 
     /// Gives back what could not be written; true if it is newly marked. Found by its name, for
     /// other rules may have brought another table since it was taken.
-    pub(crate) fn put_back(&mut self, hash: u64, member: &str, exits: Exits) -> bool {
+    pub(crate) fn put_back(&mut self, hash: u64, member: &str, exits: Exits, at_ms: i64) -> bool {
         let Some(slot) = self.find(hash, member) else { return false };
         self.remember(slot, exits.into_iter());
-        self.mark(slot)
+        self.mark(slot, at_ms)
     }
 
     /// Gives everybody whom `other` knows too the order they have there, and the others the places
@@ -246,9 +274,9 @@ impl Shard {
         owed.map(|(slot, exits)| (slot.entry.member().as_str(), exits))
     }
 
-    fn work(&mut self, slot: u32) -> Work {
+    fn work(&mut self, slot: u32, since_ms: i64) -> Work {
         let entry = self.slots[slot as usize].entry.clone();
-        Work { entry, exits: self.exits.remove(&slot).unwrap_or_default() }
+        Work { entry, exits: self.exits.remove(&slot).unwrap_or_default(), since_ms }
     }
 
     fn find(&self, hash: u64, member: &str) -> Option<u32> {
@@ -258,7 +286,7 @@ impl Shard {
 
     fn add(&mut self, hash: u64, entry: Entry, rehash: impl Fn(&str) -> u64) -> u32 {
         let slot = to_slot(self.slots.len());
-        self.slots.push(Slot { entry, dirty: false });
+        self.slots.push(Slot { entry, since_ms: CLEAN });
         let slots = &self.slots;
         let hash_of = |&slot: &u32| rehash(slots[slot as usize].entry.member().as_str());
         self.by_member.insert_unique(hash, slot, hash_of);

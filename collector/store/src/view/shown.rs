@@ -88,8 +88,8 @@ impl View {
     /// Notes exits that Redis has not been told of.
     fn owe(&self, shard: &mut Shard, member: &str, exits: Vec<(Arc<str>, i64)>, now_ms: i64) {
         if !exits.is_empty() {
-            let newly = shard.put_back(self.hash_of(member), member, exits);
-            self.dirty.marked(newly, now_ms);
+            let newly = shard.put_back(self.hash_of(member), member, exits, now_ms);
+            self.dirty.marked(newly);
         }
     }
 

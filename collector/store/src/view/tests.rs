@@ -346,6 +346,54 @@ fn a_person_is_marked_once_however_often_they_change() {
 }
 
 #[test]
+fn the_oldest_change_is_known_whatever_came_back() {
+    let view = sample::view();
+    view.mark_changes();
+    assert_eq!(view.dirty_since_ms(), None);
+    view.publish(person("u:1", 1), &[], 10);
+    view.publish(person("u:2", 1), &[], 20);
+    let taken = view.take_dirty(10);
+    assert_eq!(view.dirty_since_ms(), None);
+    view.publish(person("u:1", 2), &[], 30);
+    view.publish(person("u:1", 3), &[], 40);
+    assert_eq!(view.dirty_since_ms(), Some(30));
+    view.put_back(taken);
+    assert_eq!(view.dirty_since_ms(), Some(10));
+    view.take_dirty(10);
+    view.touch("u:2");
+    view.touch("u:nobody");
+    assert_eq!((view.dirty_count(), view.dirty_since_ms()), (1, Some(NOW)));
+}
+
+#[test]
+fn a_standing_tells_whether_anything_was_published() {
+    let view = sample::view();
+    view.mark_changes();
+    let nobody = view.standing("u:1");
+    assert!(nobody.is_same(&view.standing("u:1")) && !nobody.is_marked());
+    view.publish(person("u:1", 1), &[], NOW);
+    let first = view.standing("u:1");
+    assert!(first.is_marked() && !first.is_same(&nobody));
+    view.take_dirty(10);
+    assert!(!view.standing("u:1").is_marked() && first.is_same(&view.standing("u:1")));
+    view.publish_tombstone(&PersonKey::device("d"), &PersonKey::user("1"));
+    view.take_dirty(10);
+    assert!(view.standing("a:d").is_marked(), "its person does not tell of it yet");
+    let with_device = |version| {
+        let mut profile = person("u:1", version);
+        profile.devices = vec!["d".into()];
+        profile
+    };
+    view.publish(with_device(2), &[], NOW);
+    view.take_dirty(10);
+    let device = view.standing("a:d");
+    assert!(!device.is_marked());
+    view.publish(with_device(3), &[], NOW);
+    // What a linked device shows is its person's.
+    assert!(view.standing("a:d").is_marked() && !device.is_same(&view.standing("a:d")));
+}
+
+#[test]
 fn publishing_and_linking_at_once_leaves_no_device_listed() {
     let view = sample::view();
     std::thread::scope(|scope| {
