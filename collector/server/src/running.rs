@@ -6,7 +6,9 @@ use crate::definitions::Door;
 use crate::demo::Site;
 use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
-use crate::ops::Ops;
+use crate::linger::Lingering;
+use crate::ops::{self, Ops};
+use crate::pressure;
 use crate::project::{Progress, Project};
 use crate::reserve::Reserve;
 use crate::told::Teller;
@@ -71,6 +73,7 @@ pub(crate) struct Running {
 /// What answers a request.
 struct Faces {
     ingest: Arc<Ingest<FileLog>>,
+    lingering: Lingering,
     lookup: Lookup,
     ops: Ops,
     tag: Tag,
@@ -114,7 +117,7 @@ impl Faces {
         if self.lookup.matches(path) {
             return self.lookup.respond(request).await;
         }
-        self.ingest.respond(request, peer).await
+        self.ingest.respond(self.lingering.over(request), peer).await
     }
 }
 
@@ -136,6 +139,7 @@ impl Running {
         }
         let intakes = projects.iter().map(answering).collect();
         let limits = IngestConfig {
+            limits: config.limits.limits(),
             in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
             trusted_proxies: config.server.trusted_proxies.clone(),
             ..IngestConfig::default()
@@ -156,9 +160,17 @@ impl Running {
                 Some(address)
             }
         };
+        if !config.server.ops_listen.is_empty() {
+            let address = config.server.ops_listen.parse().context("server.ops_listen")?;
+            let listener = listen(address, &mut sockets)?;
+            offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
+            let ops = Ops::new(&projects, &ingest);
+            faces.push(ops::serve(listener.into_std()?, ops, stopped.clone())?);
+        }
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
             ingest: Arc::clone(&ingest),
+            lingering: Lingering::default(),
             lookup: Lookup::new(projects.iter().map(lookup).collect()),
             ops: Ops::new(&projects, &ingest),
             tag: Tag::embedded(),
@@ -186,6 +198,7 @@ impl Running {
         }
         faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
+        faces.push(tokio::spawn(watch_pressure(&config, &projects, &ingest, stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
             http,
@@ -321,6 +334,24 @@ fn listen(address: SocketAddr, sockets: &mut Sockets) -> anyhow::Result<TcpListe
     listener.with_context(|| format!("cannot listen on {address}"))
 }
 
+fn watch_pressure(
+    config: &Config,
+    projects: &[Project],
+    ingest: &Arc<Ingest<FileLog>>,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let watched = projects.iter().map(|project| pressure::Watched {
+        name: project.config.name.clone(),
+        log: Arc::downgrade(&project.log),
+        progress: project.progress(),
+    });
+    let bounds = pressure::Bounds {
+        lag_max: config.server.lag_max.duration(),
+        wait_max: config.server.wait_max.duration(),
+    };
+    pressure::watch(watched.collect(), bounds, Arc::clone(ingest), stopped)
+}
+
 fn start_resp(
     listener: TcpListener,
     config: &Config,
@@ -361,6 +392,7 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
             origins: config.origins.clone(),
             consent_required: config.consent.required.clone(),
             ip_truncation: !config.keep_ip,
+            quota: config.quota.quota().unwrap_or_default(),
             id_key: project.id_key,
         },
         log: Arc::clone(&project.log),
