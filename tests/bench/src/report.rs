@@ -126,11 +126,11 @@ fn line(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn free_port() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-fn configuration(folder: &Path, http: SocketAddr, resp: SocketAddr) -> String {
+pub(crate) fn configuration(folder: &Path, http: SocketAddr, resp: SocketAddr) -> String {
     let rules = include_str!("../segments.toml");
     format!(
         "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n[redis]\nlisten = \"{resp}\"\n{rules}",
