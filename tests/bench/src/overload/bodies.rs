@@ -27,7 +27,12 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(shape: Shape) -> Self {
-        Self { shape, waiting: Mutex::default(), made: AtomicU64::new(0) }
+        Self::starting_at(shape, 0)
+    }
+
+    /// One whose bodies are numbered from `first` on, so that those of several pools differ.
+    pub(crate) fn starting_at(shape: Shape, first: u64) -> Self {
+        Self { shape, waiting: Mutex::default(), made: AtomicU64::new(first) }
     }
 
     /// Makes bodies until so many wait.

@@ -5,6 +5,7 @@
 //! On a machine of two cores the load and the collector are bound to one each, or they would measure
 //! each other.
 mod bodies;
+mod hot;
 mod open;
 mod subject;
 mod tenants;
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// A hot project beside a quiet one instead.
     #[arg(long)]
     tenants: bool,
+    /// One person who does as much as many, beside others, instead.
+    #[arg(long, conflicts_with = "tenants")]
+    hot_person: bool,
 }
 
 /// Steps, in multiples of what it can take.
@@ -68,7 +72,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     subject::pin(own)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if args.tenants { tenants::run(args, core).await } else { overload(args, core).await }
+        if args.tenants {
+            tenants::run(args, core).await
+        } else if args.hot_person {
+            hot::run(args, core).await
+        } else {
+            overload(args, core).await
+        }
     })
 }
 
