@@ -27,7 +27,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Answers on a socket of its own, by a thread of its own, until it is stopped: whatever the other
 /// listener is busy with, who asks whether the process is alive is told.
 pub(crate) fn serve(
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     ops: Ops,
     mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<()>> {
@@ -35,6 +35,7 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .context("cannot start the thread of server.ops_listen")?;
+    let listener = listener.into_std().context("server.ops_listen")?;
     let accepting = async move {
         let listener = match TcpListener::from_std(listener) {
             Ok(listener) => listener,

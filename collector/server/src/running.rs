@@ -137,19 +137,13 @@ impl Running {
         for project in &config.projects {
             projects.push(Project::open(&config, project, &clock)?);
         }
-        let intakes = projects.iter().map(answering).collect();
-        let limits = IngestConfig {
-            limits: config.limits.limits(),
-            in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            ..IngestConfig::default()
-        };
-        let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let ingest = Arc::new(door(&config, &projects, clock)?);
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
         let writers = start_writers(&config, &projects)?;
         let (stop, stopped) = watch::channel(false);
-        let mut faces = Vec::new();
+        let mut faces = start_chores(&config, &projects, &ingest, &stopped);
+        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         let resp = match config.redis.listen.as_str() {
             "" => None,
             address => {
@@ -160,12 +154,10 @@ impl Running {
                 Some(address)
             }
         };
-        if !config.server.ops_listen.is_empty() {
-            let address = config.server.ops_listen.parse().context("server.ops_listen")?;
+        if let Some(address) = config.server.ops_address()? {
             let listener = listen(address, &mut sockets)?;
             offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
-            let ops = Ops::new(&projects, &ingest);
-            faces.push(ops::serve(listener.into_std()?, ops, stopped.clone())?);
+            faces.push(ops::serve(listener, Ops::new(&projects, &ingest), stopped.clone())?);
         }
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
@@ -192,13 +184,6 @@ impl Running {
             config.server.drain.duration(),
         );
         let http_face = tokio::spawn(serving);
-        for project in &projects {
-            let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
-            faces.push(tokio::spawn(release_log(project, every, stopped.clone())));
-        }
-        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
-        faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
-        faces.push(tokio::spawn(watch_pressure(&config, &projects, &ingest, stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
             http,
@@ -291,6 +276,33 @@ fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<Re
         RedisWriter::spawn(address.clone(), shown, ready)
     };
     Ok(projects.iter().map(start).collect())
+}
+
+/// The door of all projects.
+fn door(config: &Config, projects: &[Project], clock: Clock) -> anyhow::Result<Ingest<FileLog>> {
+    let intakes = projects.iter().map(answering).collect();
+    let ingest = IngestConfig {
+        limits: config.limits.limits(),
+        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        ..IngestConfig::default()
+    };
+    Ok(Ingest::new(ingest, intakes, clock)?)
+}
+
+/// Starts what is done from time to time.
+fn start_chores(
+    config: &Config,
+    projects: &[Project],
+    ingest: &Arc<Ingest<FileLog>>,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
+    let released = projects.iter().map(|p| tokio::spawn(release_log(p, every, stopped.clone())));
+    let mut chores: Vec<_> = released.collect();
+    chores.push(tokio::spawn(write_counts(Arc::clone(ingest), stopped.clone())));
+    chores.push(tokio::spawn(watch_pressure(config, projects, ingest, stopped.clone())));
+    chores
 }
 
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts

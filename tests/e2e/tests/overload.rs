@@ -30,7 +30,12 @@ fn batch(prefix: &str, events: usize) -> String {
 fn summed(collector: &Collector) -> u64 {
     collector.settle();
     let summary = collector.http().get("/v1/summary", Project::READ_TOKEN).json();
-    summary["events"].as_object().expect("names").values().filter_map(serde_json::Value::as_u64).sum()
+    summary["events"]
+        .as_object()
+        .expect("names")
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum()
 }
 
 fn metric(collector: &Collector, name: &str) -> u64 {
@@ -86,7 +91,8 @@ fn an_overload_is_refused_soon_and_leaves_nothing_behind() {
         let (mut lag_max, mut memory_max) = (0, 0);
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(8) {
-            let answer = Http::try_connect(collector.http).and_then(|mut http| http.try_get("/healthz"));
+            let answer =
+                Http::try_connect(collector.http).and_then(|mut http| http.try_get("/healthz"));
             assert_eq!(answer.expect("health is told under load").status, 200);
             let summary = collector.http().get("/v1/summary", Project::READ_TOKEN).json();
             lag_max = lag_max.max(summary["lag_ms"].as_u64().unwrap_or(0));
@@ -154,7 +160,10 @@ fn flood(
         };
         match answer.status {
             200 => {
-                acked.fetch_add(answer.json()["accepted"].as_u64().expect("a count"), Ordering::Relaxed);
+                acked.fetch_add(
+                    answer.json()["accepted"].as_u64().expect("a count"),
+                    Ordering::Relaxed,
+                );
                 number += 1;
                 body = batch(&format!("f{sender}-{number}"), 500);
             }
@@ -196,9 +205,8 @@ fn health_is_told_while_every_connection_is_taken() {
     let held: Vec<_> = (0..4).map(|_| std::net::TcpStream::connect(collector.http)).collect();
     assert!(held.iter().all(Result::is_ok));
     for path in ["/healthz", "/readyz", "/metrics"] {
-        let answer = until("health on a listener of its own", || {
-            Http::try_connect(address)?.try_get(path)
-        });
+        let answer =
+            until("health on a listener of its own", || Http::try_connect(address)?.try_get(path));
         assert_eq!(answer.status, 200, "{path}");
     }
     let answer = Http::try_connect(address).and_then(|mut http| http.try_get("/v1/summary"));

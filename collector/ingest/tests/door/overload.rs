@@ -204,7 +204,8 @@ async fn a_key_whose_quota_is_used_up_is_told_when_to_come_again() {
     let quota = Some(Quota { events_per_second: 10, burst: 20 });
     let rig = Rig::with(IngestConfig::default(), ProjectIngest { quota, ..shop() });
     let events = |from: usize| batch_of(&(from..from + 15).map(id).collect::<Vec<_>>());
-    let with_key = |from: usize| events(from).replacen('{', &format!(r#"{{"writeKey":"{KEY}","#), 1);
+    let with_key =
+        |from: usize| events(from).replacen('{', &format!(r#"{{"writeKey":"{KEY}","#), 1);
     rig.batch(&events(0)).await;
     rig.batch(&events(15)).await;
     // Ten more than the burst: the third is refused unread, and one whose key is in the body unkept.

@@ -112,12 +112,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         return fail("redis.url".to_owned(), &why);
     }
-    if !config.server.ops_listen.is_empty()
-        && config.server.ops_listen.parse::<std::net::SocketAddr>().is_err()
-    {
-        let message = "write an address and a port, or nothing";
-        return fail("server.ops_listen".to_owned(), message);
-    }
+    config.server.ops_address()?;
     if let Some((name, message)) = config.limits.fault() {
         return fail(format!("limits.{name}"), &message);
     }

@@ -11,7 +11,7 @@ mod zone;
 
 pub(crate) use duration::Span;
 pub(crate) use limits::LimitsConfig;
-pub(crate) use load::{load, parse};
+pub(crate) use load::{ConfigError, load, parse};
 pub(crate) use percent::Percent;
 pub(crate) use project::{ProjectConfig, SegmentConfig, WeightConfig};
 
@@ -93,6 +93,22 @@ impl Default for ServerConfig {
             disk_reserve_mib: None,
             checkpoint: Span::from_secs(30),
         }
+    }
+}
+
+impl ServerConfig {
+    /// Where health is answered as well, if anywhere.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub(crate) fn ops_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        if self.ops_listen.is_empty() {
+            return Ok(None);
+        }
+        self.ops_listen.parse().map(Some).map_err(|_| ConfigError::Wrong {
+            place: "server.ops_listen".to_owned(),
+            message: "write an address and a port, or nothing".to_owned(),
+        })
     }
 }
 
