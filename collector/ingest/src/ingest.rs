@@ -63,7 +63,7 @@ impl<L: EventLog> Ingest<L> {
         };
         let projects = intakes.iter().map(policy).collect();
         let trusted_proxies = config.trusted_proxies;
-        let in_flight = Arc::new(InFlight::new(config.in_flight_bytes_max));
+        let in_flight = Arc::new(InFlight::new(config.in_flight_bytes_max, intakes.len()));
         let quotas: Vec<_> = intakes.iter().map(|intake| intake.project.quota).collect();
         let names = intakes.iter().map(|intake| intake.project.name.clone()).collect();
         Ok(Self {
@@ -187,7 +187,7 @@ impl<L: EventLog> Ingest<L> {
         let named = head.map(|head| head.sender);
         let refused = |refusal| Refused { project: named.map(|s| s.project), ..refusal };
         self.load.admit(named).map_err(|refusal| refused(Refused::from(refusal)))?;
-        let mut held = Held::new(&self.in_flight);
+        let mut held = Held::new(&self.in_flight, named.map(|sender| sender.project));
         let taken = self.take_in(route, parts, body, &mut held).await;
         let (coding, bytes) = taken.map_err(|refusal| refused(Refused::from(refusal)))?;
         if matches!(route, Route::Pixel(_)) && parts.method == Method::HEAD {

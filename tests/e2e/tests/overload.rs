@@ -4,12 +4,16 @@ use sillage_e2e::{Collector, Http, Project, free_port, now_ms, until};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A folder that a collector runs in, with these lines in its sections.
+/// What tests usually say, and what takes its place here.
+const NO_BOUNDS: &str = "lag_max = \"0s\"\nwait_max = \"0s\"";
+
+/// A collector with these lines in its sections.
 fn start(folder: &tempfile::TempDir, server: &str, project: &str) -> Collector {
     let mut collector = Collector::start(folder.path(), "", project);
     if !server.is_empty() {
         let config = std::fs::read_to_string(collector.config()).expect("it was written");
-        let config = config.replacen("[server]\n", &format!("[server]\n{server}\n"), 1);
+        let config = config.replacen(NO_BOUNDS, server, 1);
+        assert!(config.contains(server), "{config}");
         std::fs::write(collector.config(), config).expect("it is ours");
         collector.stop();
         collector.restart();

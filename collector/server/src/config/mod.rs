@@ -59,7 +59,8 @@ pub(crate) struct ServerConfig {
     /// overload segments are live again within that time.
     pub(crate) lag_max: Span,
     /// New events get 503 while one waits longer than this for the log's disk; `0s` lets them wait
-    /// until memory is full. Default `1s`: a disk that hangs is noticed before clients give up.
+    /// until memory is full. Default `2s`: a disk that hangs is noticed before clients give up, and
+    /// one that is slow for a moment turns nobody away.
     pub(crate) wait_max: Span,
     /// Addresses of proxies whose `X-Forwarded-For` is believed. Default none.
     pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
@@ -87,7 +88,7 @@ impl Default for ServerConfig {
             in_flight_bytes_max: 256 << 20,
             ops_listen: String::new(),
             lag_max: Span::from_secs(10),
-            wait_max: Span::from_secs(1),
+            wait_max: Span::from_secs(2),
             trusted_proxies: Vec::new(),
             drain: Span::from_secs(10),
             disk_reserve_mib: None,

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Args, core: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (http, resp) = (crate::report::free_port()?, crate::report::free_port()?);
     let config = folder.path().join("hot.toml");
-    std::fs::write(&config, crate::report::configuration(folder.path(), http, resp))?;
+    std::fs::write(&config, crate::report::configuration(folder.path(), (http, resp), ""))?;
     let subject = Subject::start(&args.collector, &config, http, (Some(core), None))?;
     let duration = Duration::from_secs(args.seconds);
     let everybody = pool(0, args.persons);

@@ -96,7 +96,7 @@ async fn overload(args: &Args, core: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (http, resp) = (crate::report::free_port()?, crate::report::free_port()?);
     let config = folder.path().join("overload.toml");
-    std::fs::write(&config, crate::report::configuration(folder.path(), http, resp))?;
+    std::fs::write(&config, crate::report::configuration(folder.path(), (http, resp), ""))?;
     let cap = (args.memory_mib > 0).then_some(args.memory_mib);
     let subject = Subject::start(&args.collector, &config, http, (Some(core), cap))?;
     let shape = Shape { events: args.events, pad: args.pad, persons: args.persons };
