@@ -62,6 +62,9 @@ pub(crate) struct Args {
 
 /// Steps, in multiples of what it can take.
 const STEPS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// Connections of the closed loop that finds out what it can take: enough that no flush of the disk is
+/// waited for by all.
+const CLOSED_CONNECTIONS: usize = 64;
 /// What is normal load.
 const NORMAL: f64 = 0.7;
 /// How long the collector may take to be as before.
@@ -136,7 +139,7 @@ impl Run {
         let closed = Step {
             address: self.http,
             write_key: "wk_bench",
-            connections: 16,
+            connections: CLOSED_CONNECTIONS,
             rate: None,
             duration: Duration::from_secs(2),
         };
@@ -191,11 +194,12 @@ impl Run {
         let ms = |times: &[Duration], share| percentile(times, share).as_secs_f64() * 1e3;
         let accepted = outcome.times(|status| status == 200);
         let shed = outcome.times(|status| matches!(status, 429 | 503));
+        let served = outcome.served(|status| matches!(status, 429 | 503));
         let others = outcome.told.len() - accepted.len() - shed.len() - outcome.unsure.len();
         let goodput = accepted.len() as f64 / outcome.wall.as_secs_f64();
         line(&format!(
             "{what}: offered {:.0} events/s ({rate:.0} requests/s), sent {:.0}; accepted {:.0} ({:.0} % of capacity); shed \
-             {} requests; accepted p50 {:.1} ms, p99 {:.1} ms; shed p50 {:.1} ms, p99 {:.1} ms; no answer {}, other {others}, \
+             {} requests; accepted p50 {:.1} ms, p99 {:.1} ms; shed p50 {:.1} ms, p99 {:.1} ms (from when it was sent {:.1} ms); no answer {}, other {others}, \
              without Retry-After {}, connections {}",
             rate * self.events as f64,
             outcome.told.len() as f64 / outcome.wall.as_secs_f64() * self.events as f64,
@@ -206,10 +210,17 @@ impl Run {
             ms(&accepted, 0.99),
             ms(&shed, 0.5),
             ms(&shed, 0.99),
+            ms(&served, 0.99),
             outcome.unsure.len(),
             outcome.unadvised,
             outcome.connected,
-        ))
+        ))?;
+        if (outcome.told.len() as f64) < 0.95 * rate * outcome.wall.as_secs_f64() {
+            line(
+                "  (not all was sent when it was due: every connection was waiting; --connections has more)",
+            )?;
+        }
+        Ok(())
     }
 
     /// The collector stands still; what was due meanwhile comes at once.

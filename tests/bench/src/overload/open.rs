@@ -26,12 +26,13 @@ pub(crate) struct Step {
     pub(crate) duration: Duration,
 }
 
-/// An answer: when it was due, after the step began; how long it took from then on; its status, 0 if there
-/// was none.
+/// An answer: when it was due, after the step began; how long it took from then on, and from when it was
+/// sent; its status, 0 if there was none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {
     pub(crate) due: Duration,
     pub(crate) took: Duration,
+    pub(crate) served: Duration,
     pub(crate) status: u16,
 }
 
@@ -52,8 +53,21 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Times of the answers with a status that is asked for, sorted.
     pub(crate) fn times(&self, wanted: impl Fn(u16) -> bool) -> Vec<Duration> {
+        self.sorted(wanted, |told| told.took)
+    }
+
+    /// The same from when they were sent: what waited for a free connection of the load's own is not in it.
+    pub(crate) fn served(&self, wanted: impl Fn(u16) -> bool) -> Vec<Duration> {
+        self.sorted(wanted, |told| told.served)
+    }
+
+    fn sorted(
+        &self,
+        wanted: impl Fn(u16) -> bool,
+        time: impl Fn(&Told) -> Duration,
+    ) -> Vec<Duration> {
         let told = self.told.iter().filter(|told| wanted(told.status));
-        let mut times: Vec<Duration> = told.map(|told| told.took).collect();
+        let mut times: Vec<Duration> = told.map(time).collect();
         times.sort_unstable();
         times
     }
@@ -95,6 +109,7 @@ impl Shared {
         while let Some(due) = self.due() {
             sleep_until(due).await;
             let Some(body) = self.pool.take() else { return };
+            let sent = Instant::now();
             let answer = timeout(ANSWER_MAX, self.send(&mut wire, &body)).await;
             let answer = answer.ok().and_then(Result::ok);
             if answer.is_none_or(|answer| !answer.kept) {
@@ -108,7 +123,8 @@ impl Shared {
                 200 => {}
                 _ => self.pool.put_back(body),
             }
-            let told = Told { due: due - self.start, took: due.elapsed(), status };
+            let (took, served) = (due.elapsed(), sent.elapsed());
+            let told = Told { due: due - self.start, took, served, status };
             outcome.told.push(told);
         }
     }
