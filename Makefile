@@ -20,8 +20,8 @@ tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
 tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
     sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
 
-.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench rivals size torture \
-    devices mutants fuzz help
+.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench overload rivals size \
+    torture devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -83,6 +83,12 @@ lint: tag ## format, clippy, types and docs, all without warnings
 bench: build ## events per second beside bare servers, in one run
 	cargo build --release --locked -p sillage-bench
 	$(CARGO_TARGET_DIR)/release/sillage-bench --collector $(bin)
+
+overload: build ## ten times what the collector can take; a hot project and a hot person beside others
+	cargo build --release --locked -p sillage-bench
+	$(CARGO_TARGET_DIR)/release/sillage-bench overload --collector $(bin)
+	$(CARGO_TARGET_DIR)/release/sillage-bench overload --collector $(bin) --tenants --seconds 20
+	$(CARGO_TARGET_DIR)/release/sillage-bench overload --collector $(bin) --hot-person --seconds 10
 
 rivals: ## what other web trackers weigh and cost a page, beside ours as it was built last
 	npm ci --prefix tests/web/rivals --ignore-scripts --no-audit --no-fund --silent

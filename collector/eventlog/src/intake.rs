@@ -5,7 +5,7 @@
 use crate::{LogError, limits};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Items on their way to the writer.
 #[derive(Debug)]
@@ -17,9 +17,18 @@ pub(crate) struct Intake<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    waiting: VecDeque<(T, usize)>,
+    waiting: VecDeque<Waiting<T>>,
+    /// Since when the oldest of those that were taken last has waited.
+    taken_since: Option<Instant>,
     in_flight: usize,
     closed: Option<LogError>,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    item: T,
+    bytes: usize,
+    since: Instant,
 }
 
 /// Why [`Intake::take`] came back.
@@ -35,7 +44,8 @@ pub(crate) enum Wake {
 
 impl<T> Intake<T> {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        let state = State { waiting: VecDeque::new(), in_flight: 0, closed: None };
+        let waiting = VecDeque::new();
+        let state = State { waiting, taken_since: None, in_flight: 0, closed: None };
         Self { state: Mutex::new(state), bell: Condvar::new(), bytes_max }
     }
 
@@ -50,28 +60,32 @@ impl<T> Intake<T> {
             return Err(LogError::Overloaded { retry_after: limits::OVERLOAD_RETRY_AFTER });
         }
         state.in_flight += bytes;
-        state.waiting.push_back((item, bytes));
+        state.waiting.push_back(Waiting { item, bytes, since: Instant::now() });
         drop(state);
         self.bell.notify_one();
         Ok(())
     }
 
-    /// Waits for items and takes all that fit one group, at least one.
+    /// Waits for items and takes all that fit one group, at least one. What was taken before has been
+    /// answered.
     pub(crate) fn take(&self, into: &mut VecDeque<(T, usize)>, timeout: Duration) -> Wake {
         let mut state = self.state.lock();
+        state.taken_since = None;
         if state.waiting.is_empty() && state.closed.is_none() {
             // A spurious wake-up is answered as idle, which the writer must cope with anyway.
             self.bell.wait_for(&mut state, timeout);
         }
         let mut bytes = 0usize;
         while into.len() < limits::GROUP_APPENDS_MAX {
-            let fits = |next: &(T, usize)| bytes == 0 || bytes + next.1 <= limits::GROUP_BYTES_MAX;
+            let fits =
+                |next: &Waiting<T>| bytes == 0 || bytes + next.bytes <= limits::GROUP_BYTES_MAX;
             if !state.waiting.front().is_some_and(fits) {
                 break;
             }
             let Some(next) = state.waiting.pop_front() else { break };
-            bytes += next.1.max(1);
-            into.push_back(next);
+            bytes += next.bytes.max(1);
+            state.taken_since.get_or_insert(next.since);
+            into.push_back((next.item, next.bytes));
         }
         match (into.is_empty(), &state.closed) {
             (false, _) => Wake::Work,
@@ -97,7 +111,16 @@ impl<T> Intake<T> {
         let mut state = self.state.lock();
         state.closed = Some(reason);
         state.in_flight = 0;
-        std::mem::take(&mut state.waiting)
+        state.taken_since = None;
+        let waiting = std::mem::take(&mut state.waiting);
+        waiting.into_iter().map(|waiting| (waiting.item, waiting.bytes)).collect()
+    }
+
+    /// How long the oldest item that is not answered has waited.
+    pub(crate) fn oldest_wait(&self) -> Duration {
+        let state = self.state.lock();
+        let front = state.waiting.front().map(|waiting| waiting.since);
+        state.taken_since.or(front).map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(crate) fn in_flight_bytes(&self) -> usize {
@@ -131,6 +154,20 @@ mod tests {
         assert_eq!(intake.take(&mut taken, Duration::ZERO), Wake::Work);
         taken.clear();
         assert_eq!(intake.take(&mut taken, Duration::ZERO), Wake::Closed);
+    }
+
+    #[test]
+    fn what_is_taken_waits_until_the_next_is() {
+        let intake = Intake::new(10);
+        assert_eq!(intake.oldest_wait(), Duration::ZERO);
+        intake.push('a', 1).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        let mut taken = VecDeque::new();
+        intake.take(&mut taken, Duration::ZERO);
+        assert!(intake.oldest_wait() >= Duration::from_millis(2), "it is not answered yet");
+        taken.clear();
+        intake.take(&mut taken, Duration::ZERO);
+        assert_eq!(intake.oldest_wait(), Duration::ZERO);
     }
 
     #[test]

@@ -17,11 +17,24 @@ use std::hash::{BuildHasher, RandomState};
 pub struct KeyRing {
     hasher: SipHasher13,
     keys: HashMap<u128, Entry>,
+    /// The project of each write key.
+    writers: Vec<usize>,
 }
 
 struct Entry {
     key: Box<[u8]>,
     use_: Use,
+    /// Which of the write keys it is, if it is one.
+    writer: usize,
+}
+
+/// Who sends: a write key, and the project that it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The index of the project.
+    pub project: usize,
+    /// Which of all write keys it is, from 0.
+    pub writer: usize,
 }
 
 /// What a key may do.
@@ -41,7 +54,7 @@ impl KeyRing {
     pub fn new<'p>(projects: impl Iterator<Item = &'p ProjectIngest>) -> Result<Self, ConfigError> {
         let random = RandomState::new();
         let hasher = SipHasher13::new_with_keys(random.hash_one(0_u8), random.hash_one(1_u8));
-        let mut ring = Self { hasher, keys: HashMap::new() };
+        let mut ring = Self { hasher, keys: HashMap::new(), writers: Vec::new() };
         let mut names: Vec<&str> = Vec::new();
         for (index, project) in projects.enumerate() {
             names.push(&project.name);
@@ -60,20 +73,39 @@ impl KeyRing {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(ConfigError::BadKey(name(index)));
         }
-        let entry = Entry { key: key.as_bytes().into(), use_ };
-        match self.keys.insert(self.hash(key.as_bytes()), entry).map(|before| before.use_) {
-            Some(before @ (Use::Write(other) | Use::Other(other))) if before != use_ => {
-                Err(ConfigError::SharedKey(name(other), name(index)))
-            }
-            _ => Ok(()),
+        let hash = self.hash(key.as_bytes());
+        if let Some(before) = self.keys.get(&hash) {
+            let (Use::Write(other) | Use::Other(other)) = before.use_;
+            let same = before.use_ == use_;
+            return same.then_some(()).ok_or(ConfigError::SharedKey(name(other), name(index)));
         }
+        let writer = self.writers.len();
+        if let Use::Write(project) = use_ {
+            self.writers.push(project);
+        }
+        self.keys.insert(hash, Entry { key: key.as_bytes().into(), use_, writer });
+        Ok(())
+    }
+
+    /// The project of each write key, in the order of [`Sender::writer`].
+    #[must_use]
+    pub fn writers(&self) -> &[usize] {
+        &self.writers
     }
 
     /// The index of the project that this key may send to.
     ///
     /// # Errors
-    /// [`Refusal::InvalidKey`] if it is unknown, [`Refusal::WrongKeyType`] if it is for other uses.
+    /// As [`KeyRing::sender`].
     pub fn project(&self, key: &str) -> Result<usize, Refusal> {
+        self.sender(key).map(|sender| sender.project)
+    }
+
+    /// Whose key this is.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidKey`] if it is unknown, [`Refusal::WrongKeyType`] if it is for other uses.
+    pub fn sender(&self, key: &str) -> Result<Sender, Refusal> {
         if key.len() > KEY_BYTES_MAX {
             return Err(Refusal::InvalidKey);
         }
@@ -82,7 +114,7 @@ impl KeyRing {
             return Err(Refusal::InvalidKey);
         }
         match entry.use_ {
-            Use::Write(index) => Ok(index),
+            Use::Write(project) => Ok(Sender { project, writer: entry.writer }),
             Use::Other(_) => Err(Refusal::WrongKeyType),
         }
     }

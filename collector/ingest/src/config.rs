@@ -1,5 +1,5 @@
 //! What this room must be told, once, when it is built. Reads no file and no environment.
-use crate::{PublicSegments, limits};
+use crate::{PublicSegments, Quota, limits};
 use sillage_eventlog::DeadLetters;
 use sillage_model::PARTITIONS_EMBEDDED;
 use sillage_wire::Limits;
@@ -49,6 +49,8 @@ pub struct ProjectIngest {
     /// Whether IP addresses lose their last part (/24, /48) before anything is written. Default:
     /// true, because a whole address is personal data that segments do not need.
     pub ip_truncation: bool,
+    /// What each of its write keys may send. Default: none, as much as the machine can take.
+    pub quota: Option<Quota>,
     /// Keys the hash that turns a `messageId` into an event's id. Drawn at random when the data
     /// directory is made and never changed, or duplicates within the window are not seen.
     pub id_key: [u8; 16],
@@ -65,6 +67,7 @@ impl ProjectIngest {
             origins: Vec::new(),
             consent_required: Vec::new(),
             ip_truncation: true,
+            quota: None,
             id_key,
         }
     }

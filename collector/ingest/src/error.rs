@@ -95,6 +95,9 @@ pub enum Refusal {
     /// Send the same again later.
     #[error("the collector is busy; send the same again later")]
     Overloaded,
+    /// Send the same again after so many seconds, and less at once from then on.
+    #[error("this write key has used up its quota; send the same again later")]
+    RateLimited(u32),
     /// Send the same again later; the operator has been told.
     #[error("events cannot be stored now; send the same again later")]
     StorageUnavailable,
@@ -178,6 +181,10 @@ impl Refusal {
                 no(S::UNPROCESSABLE_ENTITY, "no_valid_event", "No valid event", L::INFO)
             }
             Self::Overloaded => unavailable("overloaded", "Overloaded", RETRY_AFTER_OVERLOAD_S),
+            Self::RateLimited(after_s) => Face {
+                retry_after_s: Some(*after_s),
+                ..later(S::TOO_MANY_REQUESTS, "rate_limited", "Quota used up", L::WARN)
+            },
             Self::StorageUnavailable | Self::DiskStuck => Face {
                 level: L::ERROR,
                 ..unavailable("storage_unavailable", "Storage unavailable", RETRY_AFTER_STORAGE_S)

@@ -79,6 +79,17 @@ impl Coding {
         }
     }
 
+    /// How large a body of this length may well become, as far as one can know before it is there.
+    #[must_use]
+    pub fn expected_growth(self, len: u64) -> u64 {
+        match self {
+            Self::Identity => len,
+            Self::Gzip | Self::Deflate | Self::Zstd | Self::Brotli => {
+                len.saturating_mul(EXPECTED_RATIO as u64)
+            }
+        }
+    }
+
     /// How large the body will be, as far as one can know without decoding it.
     #[must_use]
     pub fn expected_len(self, body: &[u8]) -> usize {

@@ -1,18 +1,17 @@
 //! The door: one request in, one answer out. Order is policy here: whatever can be refused before
 //! the body is read is refused before the body is read.
-use crate::auth::{KeyRing, key_in_head, query_value};
+use crate::auth::{KeyRing, Sender, key_in_head, query_value};
 use crate::config::{ConfigError, IngestConfig, Intake};
 use crate::cors::{Grant, Origins};
 use crate::counted::{Desk, Sums, by_code};
 use crate::flight::{Held, InFlight};
 use crate::inflate::Coding;
 use crate::judge::{Case, Court, HeadKey, Judged, Policy, Refused};
-use crate::limits::{
-    APPEND_WAIT_MAX, BATCH_EVENTS_CEILING, HEAVY_DECODES_PER_CORE, INLINE_DECODE_BYTES_MAX,
-};
+use crate::limits::{APPEND_WAIT_MAX, BATCH_EVENTS_CEILING, INLINE_DECODE_BYTES_MAX};
+use crate::load::Load;
 use crate::reply::{self, Reply};
 use crate::signal::{EventCounts, Signals};
-use crate::{Admission, AskedOf, Refusal, Route, body, check_framing};
+use crate::{Admission, AskedOf, Refusal, Route, Valve, body, check_framing};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -27,7 +26,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::Semaphore;
 
 /// The ingest paths of a set of projects.
 pub struct Ingest<L> {
@@ -37,8 +35,8 @@ pub struct Ingest<L> {
     counted: Vec<Desk>,
     clock: Clock,
     in_flight: Arc<InFlight>,
+    load: Load,
     signals: Signals,
-    heavy: Arc<Semaphore>,
     draining: AtomicBool,
     disk_full: AtomicBool,
     next_request: AtomicU64,
@@ -65,17 +63,18 @@ impl<L: EventLog> Ingest<L> {
         };
         let projects = intakes.iter().map(policy).collect();
         let trusted_proxies = config.trusted_proxies;
-        let in_flight = Arc::new(InFlight::new(config.in_flight_bytes_max));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let in_flight = Arc::new(InFlight::new(config.in_flight_bytes_max, intakes.len()));
+        let quotas: Vec<_> = intakes.iter().map(|intake| intake.project.quota).collect();
+        let names = intakes.iter().map(|intake| intake.project.name.clone()).collect();
         Ok(Self {
+            load: Load::new(&quotas, ring.writers()),
             court: Arc::new(Court { ring, limits, projects, trusted_proxies }),
             counted: intakes.iter().map(|_| Desk::default()).collect(),
             intakes,
             partitions: config.partitions,
             clock,
-            signals: Signals::new(Arc::clone(&in_flight)),
+            signals: Signals::new(Arc::clone(&in_flight), names),
             in_flight,
-            heavy: Arc::new(Semaphore::new(cores * HEAVY_DECODES_PER_CORE)),
             draining: AtomicBool::new(false),
             disk_full: AtomicBool::new(false),
             // Ids need not be secret, only different from those of the last run.
@@ -106,6 +105,12 @@ impl<L: EventLog> Ingest<L> {
         self.disk_full.load(Ordering::Relaxed)
     }
 
+    /// What closes a project's intake, by the project's index.
+    #[must_use]
+    pub fn valve(&self, project: usize) -> Option<&Valve> {
+        self.load.valve(project)
+    }
+
     /// The counters.
     #[must_use]
     pub fn signals(&self) -> &Signals {
@@ -127,7 +132,7 @@ impl<L: EventLog> Ingest<L> {
             Ok((project, answer)) => (project, answer),
             Err(refused) => {
                 let (project, refused) = self.settle(refused).await;
-                self.signals.refused(&refused.refusal, request_id);
+                self.signals.refused(&refused.refusal, project, request_id);
                 (project, reply::problem(&refused, request_id, parts.version))
             }
         };
@@ -174,23 +179,23 @@ impl<L: EventLog> Ingest<L> {
         let head = match &key {
             None => None,
             Some(key) => {
-                let project = self.court.ring.project(key)?;
-                self.court.check_origin(project, parts)?;
-                Some(HeadKey { project, key })
+                let sender = self.court.ring.sender(key)?;
+                self.court.check_origin(sender.project, parts)?;
+                Some(HeadKey { sender, key })
             }
         };
-        let mut held = Held::new(&self.in_flight);
-        let (coding, bytes) =
-            self.take_in(route, parts, body, &mut held).await.map_err(|refusal| Refused {
-                project: head.map(|head| head.project),
-                ..Refused::from(refusal)
-            })?;
+        let named = head.map(|head| head.sender);
+        let refused = |refusal| Refused { project: named.map(|s| s.project), ..refusal };
+        self.load.admit(named).map_err(|refusal| refused(Refused::from(refusal)))?;
+        let mut held = Held::new(&self.in_flight, named.map(|sender| sender.project));
+        let taken = self.take_in(route, parts, body, &mut held).await;
+        let (coding, bytes) = taken.map_err(|refusal| refused(Refused::from(refusal)))?;
         if matches!(route, Route::Pixel(_)) && parts.method == Method::HEAD {
-            return Ok((head.map(|head| head.project), reply::pixel()));
+            return Ok((named.map(|sender| sender.project), reply::pixel()));
         }
         let case = Case { parts, peer: peer.ip(), head, coding, received };
         let judged = self.judge(case, bytes).await?;
-        let project = judged.project;
+        let Sender { project, .. } = judged.sender;
         let echo = judged.echo.clone();
         let delivered = self.deliver(judged, &mut held).await;
         let answer = delivered.map_err(|refused| Refused { echo: Some(echo), ..refused })?;
@@ -217,7 +222,10 @@ impl<L: EventLog> Ingest<L> {
         }
         check_media_type(&parts.headers)?;
         // An unknown coding is refused before the body; what only its first bytes tell, after it.
-        Coding::of(&parts.headers, &[])?;
+        let coding = Coding::of(&parts.headers, &[])?;
+        if coding.expected_growth(body.size_hint().lower()) > INLINE_DECODE_BYTES_MAX as u64 {
+            self.load.check_heavy()?;
+        }
         let bytes = body::collect(body, &self.court.limits, held).await?;
         if bytes.is_empty() {
             return Err(Refusal::EmptyBody);
@@ -227,26 +235,36 @@ impl<L: EventLog> Ingest<L> {
 
     /// Judges a body, off this thread if it is heavy.
     async fn judge(&self, case: Case<'_>, bytes: Bytes) -> Result<Judged, Refused> {
-        let len = bytes.len();
+        let (len, named) = (bytes.len(), case.head.map(|head| head.sender.project));
         let judged = if case.coding.expected_len(&bytes) <= INLINE_DECODE_BYTES_MAX {
-            self.court.judge(&case, &bytes)?
+            let judged = self.court.judge(&case, &bytes);
+            let project = judged.as_ref().map_or(named, |judged| Some(judged.sender.project));
+            self.load.spend(project, judged.as_ref().map_or(len, |judged| judged.decoded_len));
+            judged?
         } else {
             self.judge_elsewhere(case, bytes).await?
         };
         self.signals.body(len, judged.decoded_len);
+        let events = judged.admitted.events + judged.admitted.rejected.len() as u64;
+        let admitted = self.load.charge(judged.sender, named.is_some(), events);
+        admitted.map_err(|refusal| Refused {
+            echo: Some(judged.echo.clone()),
+            ..Refused::of(judged.sender.project, refusal)
+        })?;
         Ok(judged)
     }
 
     async fn judge_elsewhere(&self, case: Case<'_>, bytes: Bytes) -> Result<Judged, Refused> {
-        let turn = Arc::clone(&self.heavy).acquire_owned().await;
-        let turn = turn.map_err(|_| Refusal::Draining)?;
+        let sender = case.head.map(|head| head.sender);
+        let refused = |refusal| Refused { project: sender.map(|s| s.project), ..refusal };
+        let turn = self.load.heavy_turn().await;
+        let turn = turn.map_err(|refusal| refused(Refused::from(refusal)))?;
         let court = Arc::clone(&self.court);
         let (parts, coding, peer) = (case.parts.clone(), case.coding, case.peer);
-        let (project, received) = (case.head.map(|head| head.project), case.received);
-        let key = case.head.map(|head| head.key.to_owned());
+        let (key, received) = (case.head.map(|head| head.key.to_owned()), case.received);
         let judged = tokio::task::spawn_blocking(move || {
             let key = key.as_deref();
-            let head = project.zip(key).map(|(project, key)| HeadKey { project, key });
+            let head = sender.zip(key).map(|(sender, key)| HeadKey { sender, key });
             let case = Case { parts: &parts, peer, head, coding, received };
             let judged = court.judge(&case, &bytes);
             drop(turn);
@@ -264,7 +282,8 @@ impl<L: EventLog> Ingest<L> {
 
     /// Makes a batch durable and says what became of it.
     async fn deliver(&self, judged: Judged, held: &mut Held) -> Result<Reply, Refused> {
-        let Judged { project, admitted, echo, sent_at, told, asks, .. } = judged;
+        let Judged { sender, admitted, echo, sent_at, told, asks, .. } = judged;
+        let project = sender.project;
         let refuse = |refusal| Refused::of(project, refusal);
         let intake = self.intakes.get(project).ok_or_else(|| refuse(Refusal::InvalidKey))?;
         let append = admitted.append;

@@ -2,7 +2,7 @@
 //!
 //! Everything here runs on one thread without waiting, in buffers that the thread keeps.
 use crate::admit::{Admission, AdmitScratch, Admitted, Arrival, Rejected};
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Sender};
 use crate::cors::Origins;
 use crate::inflate::{Coding, Inflater, decoded_bytes_max, salvage};
 use crate::limits::UNDECODABLE_KEPT_BYTES;
@@ -45,13 +45,13 @@ pub(crate) struct Case<'r> {
 /// A key that came before the body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadKey<'r> {
-    pub(crate) project: usize,
+    pub(crate) sender: Sender,
     pub(crate) key: &'r str,
 }
 
 /// A body that was understood.
 pub(crate) struct Judged {
-    pub(crate) project: usize,
+    pub(crate) sender: Sender,
     pub(crate) admitted: Admitted,
     pub(crate) decoded_len: usize,
     pub(crate) echo: Echo,
@@ -157,7 +157,8 @@ impl Court {
         batch: &Batch<'_>,
         scratch: &mut AdmitScratch,
     ) -> Result<Judged, Refused> {
-        let project = self.project(case, batch)?;
+        let sender = self.sender(case, batch)?;
+        let project = sender.project;
         let policy = self.policy(project)?;
         let visitor = self.visitor(case);
         let arrival = Arrival::Live(case.received);
@@ -169,7 +170,7 @@ impl Court {
         let counted = policy.admission.report(batch, context, case.received, &mut admitted);
         let dropped = batch.envelope.sillage.iter().flat_map(|s| &s.dropped);
         Ok(Judged {
-            project,
+            sender,
             admitted,
             decoded_len: text.len(),
             echo: echo_of(case, batch),
@@ -193,16 +194,16 @@ impl Court {
         })
     }
 
-    /// The project of a body, from its own key or from the head's.
-    fn project(&self, case: &Case<'_>, batch: &Batch<'_>) -> Result<usize, Refused> {
+    /// Who sent a body, from its own key or from the head's.
+    fn sender(&self, case: &Case<'_>, batch: &Batch<'_>) -> Result<Sender, Refused> {
         let key = batch.envelope.write_key.trim_ascii();
         match case.head {
-            Some(head) if key.is_empty() || key == head.key => Ok(head.project),
-            Some(head) => Err(Refused::of(head.project, Refusal::KeyMismatch)),
+            Some(head) if key.is_empty() || key == head.key => Ok(head.sender),
+            Some(head) => Err(Refused::of(head.sender.project, Refusal::KeyMismatch)),
             None => {
-                let project = self.ring.project(key)?;
-                self.check_origin(project, case.parts)?;
-                Ok(project)
+                let sender = self.ring.sender(key)?;
+                self.check_origin(sender.project, case.parts)?;
+                Ok(sender)
             }
         }
     }
@@ -242,7 +243,7 @@ impl Court {
     /// A body whose coding is damaged: what can be read of it is worth more than the bytes.
     fn undecodable(&self, case: &Case<'_>, refusal: Refusal, body: &[u8]) -> Refused {
         let Some(head) = case.head else { return refusal.into() };
-        let refused = Refused::of(head.project, refusal);
+        let refused = Refused::of(head.sender.project, refusal);
         if !matches!(refused.refusal, Refusal::BadEncoding(_)) {
             return refused;
         }
@@ -260,7 +261,7 @@ impl Court {
             code => Refusal::Malformed { code: code.as_str(), message: error.to_string() },
         };
         let Some(head) = case.head else { return refusal.into() };
-        let refused = Refused::of(head.project, refusal);
+        let refused = Refused::of(head.sender.project, refusal);
         match refused.refusal {
             Refusal::Malformed { .. } => self.keep(refused, text, case.received),
             _ => refused,

@@ -52,6 +52,30 @@ pub const USER_AGENT_BYTES_MAX: usize = 512;
 /// Seconds after which a sender may try again when memory or the log is full.
 pub const RETRY_AFTER_OVERLOAD_S: u32 = 2;
 
+/// The shortest wait that a sender whose quota is used up is told, in seconds: less is a loop.
+pub const RETRY_AFTER_QUOTA_MIN_S: u32 = 1;
+
+/// The longest, in seconds; half as much again is added to some, which makes 30. After more the
+/// client's own backing off is as good.
+pub const RETRY_AFTER_QUOTA_MAX_S: u32 = 20;
+
+/// Decoded bytes of one pass over the waiting connections, for each core: about 8 ms at the half a
+/// GB/s that a core decodes and admits. Refusals wait for that, and have 50 ms.
+pub const PASS_BYTES_PER_CORE: u64 = 4 << 20;
+
+/// What a request costs beside its decoded bytes, in decoded bytes: some 30 µs of head, locks and
+/// answer.
+pub const PASS_REQUEST_BYTES: u64 = 16 << 10;
+
+/// How long passes may be full before requests are refused: a burst, not a standing queue. CoDel's
+/// interval (RFC 8289), for the same reason: a round trip of the whole world.
+pub const PASS_FULL_MAX: Duration = Duration::from_millis(100);
+
+/// Heavy bodies that may wait for their turn, for each that is decoded; further ones are refused
+/// before they are read. One takes about 30 ms, so that none waits for more than about a quarter of
+/// a second.
+pub const HEAVY_WAITING_PER_TURN: usize = 8;
+
 /// Seconds after which a sender may try again when nothing can be made durable: someone must act.
 pub const RETRY_AFTER_STORAGE_S: u32 = 10;
 

@@ -91,7 +91,8 @@ pub(crate) fn problem(refused: &Refused, request_id: u64, version: Version) -> R
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(after_s) = face.retry_after_s {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after_s));
+        let later = jitter(refusal, after_s, request_id);
+        headers.insert(RETRY_AFTER, HeaderValue::from(after_s + later));
     }
     if let Refusal::MethodNotAllowed(allow) = refusal {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -104,6 +105,18 @@ pub(crate) fn problem(refused: &Refused, request_id: u64, version: Version) -> R
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
+}
+
+/// Seconds more for some, so that those who were sent away together do not come back together: up
+/// to half of what all wait.
+fn jitter(refusal: &Refusal, after_s: u32, request_id: u64) -> u32 {
+    if !matches!(refusal, Refusal::Overloaded | Refusal::RateLimited(_)) {
+        return 0;
+    }
+    // Numbers of requests follow each other; multiplied by 2^64 over the golden ratio they spread.
+    let drawn = request_id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let most = u64::from(after_s.div_ceil(2)) + 1;
+    u32::try_from(drawn % most).unwrap_or(0)
 }
 
 pub(crate) fn preflight(allow: &'static str) -> Reply {

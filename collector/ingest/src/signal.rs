@@ -26,6 +26,8 @@ pub struct Signals {
     by_status: Box<[AtomicU64]>,
     /// By code. Locked at most once a request, and only by requests that something is wrong with.
     by_code: Mutex<Codes>,
+    /// For each project, its name and the requests that its quota refused.
+    rate_limited: Vec<(String, AtomicU64)>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +64,8 @@ pub struct SignalSnapshot {
     pub dropped_on_device: u64,
     /// `ingest_log_failures_total`: appends that failed for good.
     pub log_failures: u64,
+    /// `ingest_rate_limited_requests_total` by project: refused because the key's quota is used up.
+    pub rate_limited: Vec<(String, u64)>,
     /// `ingest_in_flight_bytes`.
     pub in_flight_bytes: u64,
 }
@@ -80,7 +84,7 @@ const STATUS_FIRST: u16 = 200;
 const STATUS_LAST: u16 = 599;
 
 impl Signals {
-    pub(crate) fn new(in_flight: Arc<InFlight>) -> Self {
+    pub(crate) fn new(in_flight: Arc<InFlight>, projects: Vec<String>) -> Self {
         Self {
             in_flight,
             requests: AtomicU64::new(0),
@@ -94,6 +98,7 @@ impl Signals {
             log_failures: AtomicU64::new(0),
             by_status: (STATUS_FIRST..=STATUS_LAST).map(|_| AtomicU64::new(0)).collect(),
             by_code: Mutex::default(),
+            rate_limited: projects.into_iter().map(|name| (name, AtomicU64::new(0))).collect(),
         }
     }
 
@@ -112,7 +117,12 @@ impl Signals {
 
     /// A refusal is logged the first, second, fourth, eighth … time at its own level and else for
     /// debugging only: a flood of them must not become a flood of lines.
-    pub(crate) fn refused(&self, refusal: &Refusal, request_id: u64) {
+    pub(crate) fn refused(&self, refusal: &Refusal, project: Option<usize>, request_id: u64) {
+        if let (Refusal::RateLimited(_), Some(project)) = (refusal, project)
+            && let Some((_, count)) = self.rate_limited.get(project)
+        {
+            add(count, 1);
+        }
         let face = refusal.face();
         let (status, code) = (face.status.as_u16(), face.code);
         let mut by_code = self.by_code.lock();
@@ -178,6 +188,7 @@ impl Signals {
             clamped_future: get(&self.clamped_future),
             dropped_on_device: get(&self.dropped_on_device),
             log_failures: get(&self.log_failures),
+            rate_limited: self.rate_limited.iter().map(|(p, n)| (p.clone(), get(n))).collect(),
             in_flight_bytes: self.in_flight.bytes(),
         }
     }

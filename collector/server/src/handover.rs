@@ -28,8 +28,8 @@ const FILE: &str = "handover.sock";
 /// What the two say to each other; one that speaks another version is left alone.
 const VERSION: u32 = 1;
 
-/// HTTP, and the Redis protocol.
-const SOCKETS_MAX: usize = 2;
+/// HTTP, the Redis protocol, and health.
+const SOCKETS_MAX: usize = 3;
 
 /// What is said first is shorter than this, in bytes.
 const HELLO_BYTES_MAX: usize = 512;

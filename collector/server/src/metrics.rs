@@ -162,6 +162,17 @@ fn of_ingest(ingest: &SignalSnapshot) -> Vec<Family> {
         family("ingest_body_bytes", "Bytes of bodies as sent", one(ingest.body_bytes)),
         family("ingest_decoded_bytes", "Bytes of bodies decoded", one(ingest.decoded_bytes)),
     ];
+    let rate_limited = ingest.rate_limited.iter().map(|(project, count)| Sample {
+        labels: vec![("project", project.clone())],
+        value: number(*count),
+    });
+    let help = "Requests beyond the quota of their key";
+    families.push(Family {
+        name: "ingest_rate_limited_requests",
+        help,
+        counts: true,
+        samples: rate_limited.collect(),
+    });
     families.push(Family {
         name: "ingest_in_flight_bytes",
         help: "Bytes held for requests now",

@@ -1,13 +1,79 @@
 //! What orchestrators and monitors ask: is it alive, is it ready, what are its numbers.
 use crate::metrics;
 use crate::project::{Progress, Project};
+use anyhow::Context as _;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use sillage_eventlog::FileLog;
 use sillage_ingest::Ingest;
 use sillage_store::{RedisCheck, Shown};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+/// Connections of the listener of its own. Orchestrators and monitors are few.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Time for a request's head, and between two requests: a monitor asks each 15 s or so.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers on a socket of its own, by a thread of its own, until it is stopped: whatever the other
+/// listener is busy with, who asks whether the process is alive is told.
+pub(crate) fn serve(
+    listener: TcpListener,
+    ops: Ops,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the thread of server.ops_listen")?;
+    let listener = listener.into_std().context("server.ops_listen")?;
+    let accepting = async move {
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "health cannot be listened for"),
+        };
+        tokio::select! {
+            () = accept(&listener, Arc::new(ops)) => {}
+            // The sender lives in `Running`; if it is gone, so is the collector.
+            _ = stopped.wait_for(|&stop| stop) => {}
+        }
+    };
+    // Answers are made in one go, so that none is open when the runtime ends.
+    Ok(tokio::task::spawn_blocking(move || runtime.block_on(accepting)))
+}
+
+async fn accept(listener: &TcpListener, ops: Arc<Ops>) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await.expect("it is never closed");
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let ops = Arc::clone(&ops);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = ops.alone(request.method(), request.uri().path());
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            // Who goes away ends it; there is nothing to do about that.
+            drop(connection.await);
+            drop(slot);
+        });
+    }
+}
 
 /// Answers `/healthz`, `/readyz` and `/metrics`.
 pub(crate) struct Ops {
@@ -40,6 +106,12 @@ impl Ops {
             redis: checks.get(index).cloned(),
         });
         Self { projects: watched.collect(), ingest: Arc::clone(ingest) }
+    }
+
+    /// The answer where there is nothing else.
+    fn alone(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        let nothing = || text(StatusCode::NOT_FOUND, "nothing here\n".to_owned());
+        self.answer(method, path).unwrap_or_else(nothing)
     }
 
     /// The answer, if the path is one of these.

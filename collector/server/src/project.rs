@@ -13,6 +13,7 @@ use sillage_model::{PARTITIONS_EMBEDDED, Partition};
 use sillage_store::{
     FjallStore, PersonStore, SegmentLabel, Shown, StoreError, StoreMeta, View, ViewConfig,
 };
+use sillage_wire::Limits;
 use sillage_worker::{LedgerHandle, Parts, WorkerConfig, WorkerHandle, WorkerStats};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub(crate) struct Project {
     pub(crate) shown: Arc<Shown>,
     pub(crate) clock: Clock,
     pub(crate) id_key: [u8; 16],
+    /// What its events may be.
+    pub(crate) limits: Limits,
     /// Where the log ended when it was opened: until it is folded, readers are told to wait.
     known_end: u64,
     workers: Vec<WorkerHandle>,
@@ -182,6 +185,7 @@ impl Project {
             shown,
             clock: clock.clone(),
             id_key,
+            limits: config.limits.limits(),
             known_end,
             workers,
         })

@@ -6,7 +6,9 @@ use crate::definitions::Door;
 use crate::demo::Site;
 use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
-use crate::ops::Ops;
+use crate::linger::Lingering;
+use crate::ops::{self, Ops};
+use crate::pressure;
 use crate::project::{Progress, Project};
 use crate::redis_desk::Desk;
 use crate::reserve::Reserve;
@@ -72,6 +74,7 @@ pub(crate) struct Running {
 /// What answers a request.
 struct Faces {
     ingest: Arc<Ingest<FileLog>>,
+    lingering: Lingering,
     lookup: Lookup,
     ops: Ops,
     tag: Tag,
@@ -118,7 +121,7 @@ impl Faces {
         if self.lookup.matches(path) {
             return self.lookup.respond(request).await;
         }
-        self.ingest.respond(request, peer).await
+        self.ingest.respond(self.lingering.over(request), peer).await
     }
 }
 
@@ -138,19 +141,14 @@ impl Running {
         for project in &config.projects {
             projects.push(Project::open(&config, project, &clock)?);
         }
-        let intakes = projects.iter().map(answering).collect();
-        let limits = IngestConfig {
-            in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            ..IngestConfig::default()
-        };
-        let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let ingest = Arc::new(door(&config, &projects, clock)?);
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
         let writers = start_writers(&config, &projects)?;
         let checks: Vec<RedisCheck> = writers.iter().map(RedisWriter::check).collect();
         let (stop, stopped) = watch::channel(false);
-        let mut faces = Vec::new();
+        let mut faces = start_chores(&config, &projects, &ingest, &stopped);
+        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         let resp = match config.redis.listen.as_str() {
             "" => None,
             address => {
@@ -161,9 +159,15 @@ impl Running {
                 Some(address)
             }
         };
+        if let Some(address) = config.server.ops_address()? {
+            let listener = listen(address, &mut sockets)?;
+            offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
+            faces.push(ops::serve(listener, Ops::new(&projects, &ingest), stopped.clone())?);
+        }
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
             ingest: Arc::clone(&ingest),
+            lingering: Lingering::default(),
             lookup: Lookup::new(lookups(&projects, &checks)),
             ops: Ops::new(&projects, &checks, &ingest),
             tag: Tag::embedded(),
@@ -185,12 +189,6 @@ impl Running {
             config.server.drain.duration(),
         );
         let http_face = tokio::spawn(serving);
-        for project in &projects {
-            let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
-            faces.push(tokio::spawn(release_log(project, every, stopped.clone())));
-        }
-        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
-        faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
             http,
@@ -285,6 +283,33 @@ fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<Re
     Ok(projects.iter().map(start).collect())
 }
 
+/// The door of all projects.
+fn door(config: &Config, projects: &[Project], clock: Clock) -> anyhow::Result<Ingest<FileLog>> {
+    let intakes = projects.iter().map(answering).collect();
+    let ingest = IngestConfig {
+        limits: config.limits.limits(),
+        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        ..IngestConfig::default()
+    };
+    Ok(Ingest::new(ingest, intakes, clock)?)
+}
+
+/// Starts what is done from time to time.
+fn start_chores(
+    config: &Config,
+    projects: &[Project],
+    ingest: &Arc<Ingest<FileLog>>,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
+    let released = projects.iter().map(|p| tokio::spawn(release_log(p, every, stopped.clone())));
+    let mut chores: Vec<_> = released.collect();
+    chores.push(tokio::spawn(write_counts(Arc::clone(ingest), stopped.clone())));
+    chores.push(tokio::spawn(watch_pressure(config, projects, ingest, stopped.clone())));
+    chores
+}
+
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts
 /// which are in no checkpoint yet.
 fn release_log(
@@ -324,6 +349,24 @@ fn listen(address: SocketAddr, sockets: &mut Sockets) -> anyhow::Result<TcpListe
         None => accept::bind(address),
     };
     listener.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn watch_pressure(
+    config: &Config,
+    projects: &[Project],
+    ingest: &Arc<Ingest<FileLog>>,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let watched = projects.iter().map(|project| pressure::Watched {
+        name: project.config.name.clone(),
+        log: Arc::downgrade(&project.log),
+        progress: project.progress(),
+    });
+    let bounds = pressure::Bounds {
+        lag_max: config.server.lag_max.duration(),
+        wait_max: config.server.wait_max.duration(),
+    };
+    pressure::watch(watched.collect(), bounds, Arc::clone(ingest), stopped)
 }
 
 fn start_resp(
@@ -366,6 +409,7 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
             origins: config.origins.clone(),
             consent_required: config.consent.required.clone(),
             ip_truncation: !config.keep_ip,
+            quota: config.quota.quota().unwrap_or_default(),
             id_key: project.id_key,
         },
         log: Arc::clone(&project.log),

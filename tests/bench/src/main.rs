@@ -5,6 +5,7 @@
 mod bare;
 mod corpus;
 mod load;
+mod overload;
 mod probe;
 mod process;
 mod report;
@@ -43,10 +44,20 @@ struct Args {
     /// Be one of the bare servers: `discard`, `parse` or `tree`.
     #[arg(long, hide = true)]
     bare: Option<bare::Mode>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Overload(overload::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if let Some(Command::Overload(args)) = &args.command {
+        return overload::run(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(mode) = args.bare {
         return runtime.block_on(bare::serve(mode));

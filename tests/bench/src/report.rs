@@ -46,7 +46,7 @@ pub(crate) async fn run(collector: &Path, plan: Plan, corpus: &Corpus) -> anyhow
     let folder = tempfile::tempdir()?;
     let (http, resp) = (free_port()?, free_port()?);
     let config = folder.path().join("bench.toml");
-    std::fs::write(&config, configuration(folder.path(), http, resp))?;
+    std::fs::write(&config, configuration(folder.path(), (http, resp), "lag_max = \"0s\""))?;
     let server = Server::collector(collector, &config, http).await?;
     line(&format!("collector: {:.0} MiB resident at start", server.rss_mib()?))?;
     let next = AtomicUsize::new(0);
@@ -126,14 +126,18 @@ fn line(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn free_port() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-fn configuration(folder: &Path, http: SocketAddr, resp: SocketAddr) -> String {
+pub(crate) fn configuration(
+    folder: &Path,
+    (http, resp): (SocketAddr, SocketAddr),
+    server: &str,
+) -> String {
     let rules = include_str!("../segments.toml");
     format!(
-        "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n[redis]\nlisten = \"{resp}\"\n{rules}",
+        "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\n{server}\n[redis]\nlisten = \"{resp}\"\n{rules}",
         folder.join("data").display()
     )
 }

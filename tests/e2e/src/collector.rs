@@ -60,7 +60,8 @@ impl Collector {
         Self::start_with(folder, redis_url, rules, 0)
     }
 
-    /// As [`Collector::start`], with this number of workers; 0 is what the machine suggests.
+    /// As [`Collector::start`], with this number of workers; 0 is what the machine suggests. However slow
+    /// the machine, nobody is sent away for it: tests of that say so themselves.
     ///
     /// # Panics
     /// If it does not become ready.
@@ -69,6 +70,7 @@ impl Collector {
         let (http, resp) = (free_port(), free_port());
         let config = format!(
             "[server]\nlisten = \"{http}\"\ndata_dir = \"{}\"\nworkers = {workers}\n\
+             lag_max = \"0s\"\nwait_max = \"0s\"\n\
              [redis]\nlisten = \"{resp}\"\nurl = \"{redis_url}\"\n\
              [[project]]\nname = \"{}\"\nwrite_keys = [\"{}\"]\nread_tokens = [\"{}\"]\n\
              admin_tokens = [\"{}\"]\n{rules}\n",

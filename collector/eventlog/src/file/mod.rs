@@ -235,6 +235,12 @@ impl FileLog {
         }
     }
 
+    /// How long the oldest append that has no answer yet has waited for it.
+    #[must_use]
+    pub fn oldest_wait(&self) -> std::time::Duration {
+        self.intake.oldest_wait()
+    }
+
     pub(crate) async fn append_checked(&self, append: Append) -> Result<Appended, LogError> {
         admission::check(&append)?;
         let bytes = block::bytes_of(&append);

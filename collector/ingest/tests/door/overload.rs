@@ -1,10 +1,10 @@
 //! Too much, too slow, or going away: the sender is told to come again.
-use crate::rig::{KEY, NOW, Rig, batch_of, post, shop, track};
+use crate::rig::{KEY, NOW, Rig, bare, batch_of, post, shop, track, with};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::{Body, Frame};
 use sillage_eventlog::{Append, Appended, Cursor, EventLog, LogError, LogRecord};
-use sillage_ingest::IngestConfig;
+use sillage_ingest::{IngestConfig, ProjectIngest, Quota};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -197,4 +197,65 @@ async fn many_senders_at_once_are_each_answered_for_their_own() {
         accepted += sender.await.unwrap();
     }
     assert_eq!((accepted, rig.facts().len()), (51, 51));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_quota_is_used_up_is_told_when_to_come_again() {
+    let quota = Some(Quota { events_per_second: 10, burst: 20 });
+    let rig = Rig::with(IngestConfig::default(), ProjectIngest { quota, ..shop() });
+    let events = |from: usize| batch_of(&(from..from + 15).map(id).collect::<Vec<_>>());
+    let with_key =
+        |from: usize| events(from).replacen('{', &format!(r#"{{"writeKey":"{KEY}","#), 1);
+    rig.batch(&events(0)).await;
+    rig.batch(&events(15)).await;
+    // Ten more than the burst: the third is refused unread, and one whose key is in the body unkept.
+    let unread = rig.send(unread(KEY, 100)).await;
+    let in_body = rig.send(with("/v1/batch", with_key(30), &[])).await;
+    for answer in [unread, in_body] {
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "rate_limited"));
+        let after: u32 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=30).contains(&after), "{after}");
+        assert_eq!(answer.json()["retryable"], true);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    assert_eq!(rig.facts().len(), 30, "nothing of what was refused is in the log");
+    assert_eq!(rig.ingest.signals().snapshot().rate_limited, [("shop".to_owned(), 2)]);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let answer = rig.send(with("/v1/batch", with_key(30), &[])).await;
+    assert_eq!(answer.json()["accepted"], 15, "{}", answer.text());
+}
+
+fn id(number: usize) -> String {
+    track(&format!("m-{number}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pixel_and_a_refused_event_count_against_the_quota() {
+    let quota = Some(Quota { events_per_second: 1, burst: 3 });
+    let rig = Rig::with(IngestConfig::default(), ProjectIngest { quota, ..shop() });
+    let no_event = r#"{"batch":[{"type":"track"}]}"#;
+    assert_eq!(rig.send(post("/v1/batch", no_event)).await.status.as_u16(), 422);
+    // {"messageId":"p","anonymousId":"d","event":"E"}
+    let data = "eyJtZXNzYWdlSWQiOiJwIiwiYW5vbnltb3VzSWQiOiJkIiwiZXZlbnQiOiJFIn0";
+    let pixel = format!("/v1/pixel/track?key={KEY}&data={data}");
+    for expected in [200, 200, 429] {
+        let answer = rig.send(bare("GET", &pixel, &[])).await;
+        assert_eq!(answer.status.as_u16(), expected, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_project_sends_everyone_away_unread() {
+    let rig = Rig::new();
+    let valve = rig.ingest.valve(0).unwrap();
+    assert!(valve.close(true));
+    for request in [unread(KEY, 100), unread("", 100)] {
+        let answer = rig.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "overloaded"));
+        let after: u32 = answer.header("retry-after").parse().unwrap();
+        assert!((2..=3).contains(&after), "{after}");
+    }
+    assert!(valve.close(false));
+    assert_eq!(rig.batch(&batch_of(&[track("m")])).await["accepted"], 1);
+    assert_eq!(rig.ingest.valve(1).map(|_| ()), None);
 }

@@ -112,6 +112,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         return fail("redis.url".to_owned(), &why);
     }
+    config.server.ops_address()?;
+    if let Some((name, message)) = config.limits.fault() {
+        return fail(format!("limits.{name}"), &message);
+    }
     if !config.redis.listen.is_empty() {
         let Ok(address) = config.redis.listen.parse::<std::net::SocketAddr>() else {
             return fail("redis.listen".to_owned(), "write an address and a port, or nothing");
@@ -173,6 +177,9 @@ fn check_rules(project: &super::ProjectConfig, place: String) -> Result<(), Conf
     if !(1..=1_024).contains(&project.log.segment_mib) {
         return fail("log.segment_mib is between 1 and 1024");
     }
+    if let Err(message) = project.quota.quota() {
+        return fail(message);
+    }
     if project.log.dedup.ms() < 60_000 {
         return fail("log.dedup is at least 1m");
     }
@@ -219,6 +226,28 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_without_a_burst_takes_five_seconds_at_once() {
+        let quota = |text: &str| {
+            let text = format!("[[project]]\nname = \"a\"\n{text}");
+            read(&text).expect("valid").projects[0].quota.quota().expect("checked")
+        };
+        assert_eq!(quota(""), None);
+        assert_eq!(quota("[project.quota]\nevents_per_second = 0"), None);
+        let told = quota("[project.quota]\nevents_per_second = 1000").expect("one");
+        assert_eq!((told.events_per_second, told.burst), (1_000, 5_000));
+        let told = quota("[project.quota]\nevents_per_second = 10\nburst = 7").expect("one");
+        assert_eq!((told.events_per_second, told.burst), (10, 7));
+    }
+
+    #[test]
+    fn limits_that_are_left_out_are_those_of_the_wire() {
+        let limits = |text: &str| read(text).expect("valid").limits.limits();
+        assert_eq!(limits(""), sillage_wire::Limits::default());
+        let told = limits("[limits]\nbatch_events = 30000\nbody_total = \"2m\"");
+        assert_eq!((told.batch_events_max, told.body_total_ms), (30_000, 120_000));
+    }
+
+    #[test]
     fn wrong_settings_are_refused_with_their_place() {
         let table = [
             ("[server]\nlisten_on = 1", "unknown field `listen_on`"),
@@ -240,6 +269,17 @@ mod tests {
             ("[redis]\nurl = \"redis+sentinel://a:1\"", "redis.url: after the hosts"),
             ("[redis]\nurl = \"rediss://a\"\nca = \"/none.pem\"", "cannot read /none.pem"),
             ("[redis]\nurl = \"env:NOT_SET\"", "NOT_SET"),
+            ("[server]\nops_listen = \"9090\"", "server.ops_listen"),
+            ("[limits]\ndepth = 33", "limits.depth: 33 is not between 1 and 32"),
+            ("[limits]\nbody_bytes = 2000000\ndecompressed_bytes = 1000000", "decompressed_bytes"),
+            ("[limits]\nstring_bytes = 70000", "limits.string_bytes"),
+            ("[limits]\nbody_gap = \"40s\"", "limits.body_total: 30000 ms"),
+            ("[limits]\nevents = 1", "unknown field `events`"),
+            ("[[project]]\nname = \"a\"\n[project.quota]\nburst = 10", "quota.burst"),
+            (
+                "[[project]]\nname = \"a\"\n[project.quota]\nevents_per_second = 10\nburst = 0",
+                "quota.burst",
+            ),
         ];
         for (text, expected) in table {
             let message = read(text).expect_err(text);

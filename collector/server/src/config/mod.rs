@@ -3,13 +3,15 @@
 //! Every key is documented where it is declared: unit, range, default, and why that default. This is
 //! the only place that reads the environment.
 mod duration;
+mod limits;
 mod load;
 mod percent;
 mod project;
 mod zone;
 
 pub(crate) use duration::Span;
-pub(crate) use load::{load, parse};
+pub(crate) use limits::LimitsConfig;
+pub(crate) use load::{ConfigError, load, parse};
 pub(crate) use percent::Percent;
 pub(crate) use project::{ProjectConfig, SegmentConfig, WeightConfig};
 
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) redis: RedisConfig,
+    pub(crate) limits: LimitsConfig,
     #[serde(rename = "project")]
     pub(crate) projects: Vec<ProjectConfig>,
 }
@@ -47,6 +50,18 @@ pub(crate) struct ServerConfig {
     pub(crate) connections_max: usize,
     /// Request bytes held in memory at once before new requests get 503. Default 256 MiB.
     pub(crate) in_flight_bytes_max: usize,
+    /// Address and port that answer `/healthz`, `/readyz` and `/metrics` on a thread of their own,
+    /// also while every connection of `listen` is taken. Default empty: only `listen` does.
+    pub(crate) ops_listen: String,
+    /// New events get 503 while those taken already take longer than this to become readable, as
+    /// far as can be expected from what waits and how fast it is folded; `0s` takes them however
+    /// late they are. Default `10s`: a burst of ten seconds' work is taken at any speed, and after an
+    /// overload segments are live again within that time.
+    pub(crate) lag_max: Span,
+    /// New events get 503 while one waits longer than this for the log's disk; `0s` lets them wait
+    /// until memory is full. Default `2s`: a disk that hangs is noticed before clients give up, and
+    /// one that is slow for a moment turns nobody away.
+    pub(crate) wait_max: Span,
     /// Addresses of proxies whose `X-Forwarded-For` is believed. Default none.
     pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
     /// How long a stopping process finishes what it has begun. Default `10s`, as load balancers
@@ -71,11 +86,30 @@ impl Default for ServerConfig {
             workers: 0,
             connections_max: 10_000,
             in_flight_bytes_max: 256 << 20,
+            ops_listen: String::new(),
+            lag_max: Span::from_secs(10),
+            wait_max: Span::from_secs(2),
             trusted_proxies: Vec::new(),
             drain: Span::from_secs(10),
             disk_reserve_mib: None,
             checkpoint: Span::from_secs(30),
         }
+    }
+}
+
+impl ServerConfig {
+    /// Where health is answered as well, if anywhere.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub(crate) fn ops_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        if self.ops_listen.is_empty() {
+            return Ok(None);
+        }
+        self.ops_listen.parse().map(Some).map_err(|_| ConfigError::Wrong {
+            place: "server.ops_listen".to_owned(),
+            message: "write an address and a port, or nothing".to_owned(),
+        })
     }
 }
 

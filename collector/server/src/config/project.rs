@@ -1,6 +1,7 @@
 use super::{Percent, Span, zone};
 use serde::{Deserialize, Serialize};
 use sillage_engine::{EngagementRules, RuleSet, SegmentSource, SessionRules, Weight};
+use sillage_ingest::Quota;
 use std::collections::BTreeMap;
 
 /// `[[project]]`: one site or app with its own keys, rules, log and state.
@@ -39,6 +40,8 @@ pub(crate) struct ProjectConfig {
     #[serde(default)]
     pub(crate) consent: ConsentConfig,
     #[serde(default)]
+    pub(crate) quota: QuotaConfig,
+    #[serde(default)]
     pub(crate) log: LogConfig,
     #[serde(default)]
     pub(crate) session: SessionConfig,
@@ -59,6 +62,40 @@ pub(crate) struct ConsentConfig {
     /// Categories without which an event is not logged, only counted. Default none.
     pub(crate) required: Vec<String>,
 }
+
+/// `[project.quota]`: what each write key may send.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QuotaConfig {
+    /// Events a second, sustained; 0 is none. Default 0: whoever runs a collector for sites of their
+    /// own wants the flash sale that exceeds any number chosen beforehand. Where others' keys are
+    /// served, 1000 is what the field grants.
+    pub(crate) events_per_second: u32,
+    /// Events at once after a pause. Default: those of five seconds.
+    pub(crate) burst: Option<u32>,
+}
+
+impl QuotaConfig {
+    /// The quota, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub(crate) fn quota(&self) -> Result<Option<Quota>, &'static str> {
+        match (self.events_per_second, self.burst) {
+            (0, None) => Ok(None),
+            (0, Some(_)) => Err("quota.burst needs quota.events_per_second"),
+            (_, Some(0)) => Err("quota.burst is at least 1"),
+            (rate, burst) => {
+                let burst = burst.unwrap_or(rate.saturating_mul(QUOTA_BURST_S));
+                Ok(Some(Quota { events_per_second: rate, burst }))
+            }
+        }
+    }
+}
+
+/// Seconds of its rate that a quota grants at once, unless it says otherwise: the ratio
+/// that the field's quotas have.
+const QUOTA_BURST_S: u32 = 5;
 
 /// `[project.log]`: how long events are kept, and how long their ids are remembered.
 #[derive(Debug, Clone, Deserialize)]

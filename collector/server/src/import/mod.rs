@@ -52,7 +52,7 @@ pub(crate) struct Importer {
 impl Importer {
     pub(crate) fn new(project: &Project) -> anyhow::Result<Self> {
         let intake = intake(project);
-        let limits = Limits { batch_events_max: CHUNK_EVENTS, ..Limits::default() };
+        let limits = Limits { batch_events_max: CHUNK_EVENTS, ..project.limits };
         Ok(Self {
             admission: Admission::new(&intake.project, limits, PARTITIONS_EMBEDDED),
             intake,
