@@ -139,17 +139,9 @@ impl Running {
         let http = listener.local_addr()?;
         let places = descriptors::fitting(&config);
         let mut offered = vec![(http, listener.as_fd().try_clone_to_owned()?)];
-        let mut projects = Vec::new();
-        for project in &config.projects {
-            projects.push(Project::open(&config, project, &clock)?);
-        }
-        let intakes = projects.iter().map(answering).collect();
-        let limits = IngestConfig {
-            in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            ..IngestConfig::default()
-        };
-        let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let open = |project| Project::open(&config, project, &clock);
+        let projects = config.projects.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let ingest = Arc::new(door(&config, &projects, clock)?);
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
         let writers = start_writers(&config, &projects)?;
@@ -266,6 +258,17 @@ impl Running {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// The door of all projects.
+fn door(config: &Config, projects: &[Project], clock: Clock) -> anyhow::Result<Ingest<FileLog>> {
+    let intakes = projects.iter().map(answering).collect();
+    let ingest = IngestConfig {
+        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        ..IngestConfig::default()
+    };
+    Ok(Ingest::new(ingest, intakes, clock)?)
 }
 
 /// The way for another process to take over, where the data folder can have a socket file.
