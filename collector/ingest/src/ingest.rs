@@ -88,6 +88,12 @@ impl<L: EventLog> Ingest<L> {
         Route::of(path).is_some()
     }
 
+    /// Whether a request, to whatever path, is one that [`Ingest::respond`] does not refuse for its shape.
+    #[must_use]
+    pub fn is_well_formed(&self, parts: &Parts) -> bool {
+        check_framing(parts, self.court.limits.uri_bytes_max).is_ok()
+    }
+
     /// From now on every request is told to come again elsewhere. Those that are being answered
     /// are not touched.
     pub fn drain(&self) {

@@ -37,7 +37,7 @@ pub(crate) const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long one write may wait for a reader that does not read.
 pub(crate) const WRITE_MAX: Duration = Duration::from_secs(30);
 /// Connections at a time (Redis: `maxclients`, the same default).
-pub(crate) const CLIENTS_MAX: usize = 10_000;
+pub const CLIENTS_MAX: usize = 10_000;
 /// Bytes of a client's name.
 pub(crate) const CLIENT_NAME_BYTES_MAX: usize = 256;
 /// Bytes of arguments echoed in the error about an unknown command (Redis: the same).

@@ -1,32 +1,23 @@
 //! Accepts HTTP/1.1 and HTTP/2 connections under limits, and lets them finish when the process
 //! stops. What a request means it does not know.
+use crate::config::ServerConfig;
+use crate::connection;
+use crate::guests::Guests;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-/// Time for a request's head, from its first byte. Source: research on slow clients; the field's
-/// servers that left it out could be held open by anyone.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for the first byte on a new connection, above a load balancer's usual 60 s.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(75);
-/// Largest request head, and the buffer that reads it.
-const HEADER_BYTES_MAX: usize = 16 << 10;
-const HEADERS_MAX: usize = 64;
-const STREAMS_MAX: u32 = 100;
 /// Connections that the system completes before they are accepted.
 const BACKLOG: i32 = 1024;
+/// How long to wait after the system could not give a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Binds a listening socket that a restarted process can bind again at once.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -46,55 +37,76 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// told to end after it, and has `drain` for that.
 pub(crate) async fn serve<F, R>(
     listener: TcpListener,
-    connections_max: usize,
+    bounds: Bounds,
     answer: F,
     stop: impl Future<Output = Duration>,
-    drain: Duration,
 ) where
     F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(connections_max));
-    let builder = Arc::new(builder());
-    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(bounds.connections_max));
+    let builder = Arc::new(connection::builder());
+    let (stopping, stopped) = watch::channel(false);
+    let mut failures = 0_u64;
     let mut stop = std::pin::pin!(stop);
     let grace = loop {
-        let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+            grace = &mut stop => break grace,
+        };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors or the like: others may end meanwhile, so wait a little.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    failures += 1;
+                    if failures.is_power_of_two() {
+                        tracing::warn!(%error, failures, "cannot accept a connection");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },
             grace = &mut stop => break grace,
         };
-        let (builder, answer) = (Arc::clone(&builder), answer.clone());
-        let watcher = graceful.watcher();
+        let Some(place) = bounds.guests.enter(peer.ip()) else {
+            // Closed unanswered: who holds so many connections would not be told anything new.
+            continue;
+        };
+        let (builder, answer, stop) = (Arc::clone(&builder), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            if first_byte(&stream).await {
-                let service = service_fn(move |request| {
-                    let answer = answer(request, peer);
-                    async move { Ok::<_, Infallible>(answer.await) }
-                });
-                let io = TokioIo::new(stream);
-                let connection = builder.serve_connection(io, service).into_owned();
-                if let Err(error) = watcher.watch(connection).await {
-                    tracing::debug!(%error, "connection ended");
-                }
+            if first_byte(&stream, stop.clone()).await {
+                connection::run(stream, &builder, move |request| answer(request, peer), stop).await;
             }
-            drop(slot);
+            drop((slot, place));
         });
     };
     drop(listener);
-    let everyone = u32::try_from(connections_max).unwrap_or(u32::MAX);
+    let all = u32::try_from(bounds.connections_max).unwrap_or(u32::MAX);
     // All slots are free once nobody is connected.
-    drop(tokio::time::timeout(grace, slots.acquire_many(everyone)).await);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+    drop(tokio::time::timeout(grace, slots.acquire_many(all)).await);
+    stopping.send_replace(true);
+    if tokio::time::timeout(bounds.drain, slots.acquire_many(all)).await.is_err() {
         tracing::warn!("some connections did not finish in time and were closed");
+    }
+}
+
+/// How many connections there may be, and how long they may take to end.
+pub(crate) struct Bounds {
+    /// Connections at once.
+    connections_max: usize,
+    /// Connections of one address at once.
+    guests: Guests,
+    /// How long open connections may take once they are asked to end.
+    drain: Duration,
+}
+
+impl Bounds {
+    /// Those of the configuration, and no more connections than this.
+    pub(crate) fn new(config: &ServerConfig, connections_max: usize) -> Self {
+        let exempt = config.trusted_proxies.clone();
+        let guests = Guests::new(config.connections_per_ip_max, exempt);
+        Self { connections_max, guests, drain: config.drain.duration() }
     }
 }
 
@@ -109,33 +121,19 @@ pub(crate) fn head_of(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     Response::from_parts(head, Full::default())
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .keep_alive(true);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(16 << 10)
-        .max_pending_accept_reset_streams(20)
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .keep_alive_timeout(Duration::from_secs(10));
-    builder
-}
-
-/// Waits for something to read, so that silent connections cannot be held for ever.
-async fn first_byte(stream: &TcpStream) -> bool {
+/// Waits for something to read, so that silent connections are held neither for ever nor in a stop.
+async fn first_byte(stream: &TcpStream, mut stop: watch::Receiver<bool>) -> bool {
     // Answers are small and complete: waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    matches!(tokio::time::timeout(FIRST_BYTE_TIMEOUT, stream.readable()).await, Ok(Ok(())))
+    tokio::select! {
+        // What lies there already is answered, if only with the advice to come again.
+        biased;
+        readable = stream.readable() => readable.is_ok(),
+        () = tokio::time::sleep(connection::SILENCE_MAX) => false,
+        _ = stop.wait_for(|&stop| stop) => false,
+    }
 }
 
 #[cfg(test)]

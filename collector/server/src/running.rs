@@ -1,9 +1,10 @@
 //! A collector that runs: every project, the HTTP face, the Redis face, the Redis writers. Started
 //! and stopped as one, by `serve` and by the demo alike.
-use crate::accept;
+use crate::accept::{self, Bounds};
 use crate::config::Config;
 use crate::definitions::Door;
 use crate::demo::Site;
+use crate::descriptors;
 use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::linger::Lingering;
@@ -98,6 +99,13 @@ impl Faces {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let broken = !self.ingest.is_well_formed(&parts);
+        let request = Request::from_parts(parts, body);
+        if broken {
+            // Whatever the path: where requests have two readings, no path is certain.
+            return self.ingest.respond(request, peer).await;
+        }
         let path = request.uri().path();
         if let Some(answer) = self.ops.answer(request.method(), path) {
             return answer;
@@ -136,11 +144,10 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let listener = listen(config.server.listen, &mut sockets)?;
         let http = listener.local_addr()?;
+        let places = descriptors::fitting(&config);
         let mut offered = vec![(http, listener.as_fd().try_clone_to_owned()?)];
-        let mut projects = Vec::new();
-        for project in &config.projects {
-            projects.push(Project::open(&config, project, &clock)?);
-        }
+        let open = |project| Project::open(&config, project, &clock);
+        let projects = config.projects.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let ingest = Arc::new(door(&config, &projects, clock)?);
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
@@ -155,14 +162,14 @@ impl Running {
                 let listener = listen(address.parse().context("redis.listen")?, &mut sockets)?;
                 let address = listener.local_addr()?;
                 offered.push((address, listener.as_fd().try_clone_to_owned()?));
-                faces.push(start_resp(listener, &config, &projects, &stopped));
+                faces.push(start_resp(listener, &config, &projects, places.redis, &stopped));
                 Some(address)
             }
         };
         if let Some(address) = config.server.ops_address()? {
             let listener = listen(address, &mut sockets)?;
             offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
-            faces.push(ops::serve(listener, Ops::new(&projects, &ingest), stopped.clone())?);
+            faces.push(ops::serve(listener, Ops::new(&projects, &checks, &ingest), stopped.clone())?);
         }
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {
@@ -177,7 +184,7 @@ impl Running {
         let (stop_http, mut stopping) = watch::channel(None);
         let serving = accept::serve(
             listener,
-            config.server.connections_max,
+            Bounds::new(&config.server, places.http),
             move |request, peer| {
                 let answering = Arc::clone(&answering);
                 async move { answering.answer(request, peer).await }
@@ -186,7 +193,6 @@ impl Running {
             async move {
                 stopping.wait_for(Option::is_some).await.map_or(None, |g| *g).unwrap_or_default()
             },
-            config.server.drain.duration(),
         );
         let http_face = tokio::spawn(serving);
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
@@ -261,6 +267,17 @@ impl Running {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// The door of all projects.
+fn door(config: &Config, projects: &[Project], clock: Clock) -> anyhow::Result<Ingest<FileLog>> {
+    let intakes = projects.iter().map(answering).collect();
+    let ingest = IngestConfig {
+        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        ..IngestConfig::default()
+    };
+    Ok(Ingest::new(ingest, intakes, clock)?)
 }
 
 /// The way for another process to take over, where the data folder can have a socket file.
@@ -373,6 +390,7 @@ fn start_resp(
     listener: TcpListener,
     config: &Config,
     projects: &[Project],
+    clients_max: usize,
     stopped: &watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let served: BTreeMap<String, RespProject> = projects
@@ -385,8 +403,9 @@ fn start_resp(
         })
         .collect();
     let password = Some(config.redis.password.clone()).filter(|p| !p.is_empty());
-    let resp = Arc::new(RespConfig::new(served, password));
-    tokio::spawn(sillage_lookup::resp::serve(listener, resp, stopped.clone()))
+    let mut resp = RespConfig::new(served, password);
+    resp.clients_max = clients_max;
+    tokio::spawn(sillage_lookup::resp::serve(listener, Arc::new(resp), stopped.clone()))
 }
 
 /// As [`intake`], with answers that tell segments where the project wants that.

@@ -183,13 +183,22 @@ impl Collector {
         child.wait().expect("it can be waited for").success()
     }
 
+    /// Its process.
+    ///
+    /// # Panics
+    /// If it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Memory that it holds, in bytes (resident set).
     ///
     /// # Panics
     /// If it does not run.
     #[must_use]
     pub fn memory(&self) -> u64 {
-        let pid = self.child.as_ref().expect("it runs").id();
+        let pid = self.pid();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
@@ -202,10 +211,16 @@ impl Collector {
         self.folder.join("sillage.toml")
     }
 
+    /// Where it logs.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("collector.log")
+    }
+
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("collector.log")).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
     /// A new connection to HTTP.

@@ -4,6 +4,7 @@
 mod cluster;
 mod collector;
 pub mod device;
+pub mod hostile;
 mod http;
 pub mod kept;
 mod line;

@@ -20,7 +20,8 @@ mod stream;
 mod stream_id;
 mod writes;
 
-use crate::limits::{ACCEPT_PAUSE, CLIENTS_MAX};
+use crate::limits::ACCEPT_PAUSE;
+pub use crate::limits::CLIENTS_MAX;
 use crate::resp::reply::{Protocol, Reply};
 use bytes::BytesMut;
 use sillage_store::Shown;

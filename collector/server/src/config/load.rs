@@ -105,6 +105,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.server.connections_max == 0 {
         return fail("server.connections_max".to_owned(), "at least 1");
     }
+    if config.server.connections_per_ip_max == 0 {
+        return fail("server.connections_per_ip_max".to_owned(), "at least 1");
+    }
     if config.server.in_flight_bytes_max < 16 << 20 {
         return fail("server.in_flight_bytes_max".to_owned(), "at least 16 MiB, one large body");
     }
@@ -253,6 +256,7 @@ mod tests {
             ("[server]\nlisten_on = 1", "unknown field `listen_on`"),
             ("[server]\nworkers = 65", "server.workers"),
             ("[server]\nconnections_max = 0", "at least 1"),
+            ("[server]\nconnections_per_ip_max = 0", "at least 1"),
             ("[[project]]\nname = \"Shop\"", "a name is"),
             ("[[project]]\nname = \"a\"\n[[project]]\nname = \"a\"", "two projects"),
             ("[[project]]\nname = \"a\"\nwrite_keys = [\"k\", \"k\"]", "used twice"),

@@ -48,6 +48,10 @@ pub(crate) struct ServerConfig {
     pub(crate) workers: u16,
     /// Connections at once; further ones wait in the listen queue. Default 10 000.
     pub(crate) connections_max: usize,
+    /// Connections of one address (of IPv6, of one /64) at once; further ones are closed. Addresses in
+    /// `trusted_proxies` are exempt, and so are 127.0.0.1 and ::1, where a proxy of this machine is.
+    /// Default 200: what a large office behind one address needs, and a fiftieth of all.
+    pub(crate) connections_per_ip_max: usize,
     /// Request bytes held in memory at once before new requests get 503. Default 256 MiB.
     pub(crate) in_flight_bytes_max: usize,
     /// Address and port that answer `/healthz`, `/readyz` and `/metrics` on a thread of their own,
@@ -85,6 +89,7 @@ impl Default for ServerConfig {
             durability: Durability::Fsync,
             workers: 0,
             connections_max: 10_000,
+            connections_per_ip_max: 200,
             in_flight_bytes_max: 256 << 20,
             ops_listen: String::new(),
             lag_max: Span::from_secs(10),
