@@ -66,8 +66,11 @@ export class SillageProvider {
     try {
       const redis = this.#redis;
       checkSchema(await within(connectMs, connecting.then(() => redis.hGet(this.#meta, "schema"))));
+    } catch (error) {
+      if (error instanceof ProviderFatalError) await this.onClose(); // no use in trying again
+      throw error;
     } finally {
-      this.#isInitialized = true;
+      this.#isInitialized = this.#redis !== null;
     }
   }
 

@@ -41,6 +41,8 @@ class Cache:
             if task is None:
                 task = asyncio.get_running_loop().create_task(self._keep(person, now, read))
                 self._reading[person] = task
+                # Whoever still waits is told; nobody need be left.
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
         # One asker that has waited long enough does not end it for the others.
         return await asyncio.shield(task)
 

@@ -29,6 +29,9 @@ from .cache import Cache
 from .evaluate import Found, depends_on, evaluate, type_of
 
 
+SLACK_S = 1  # for the other thread to say that its deadline is over
+
+
 @dataclass(frozen=True)
 class Options:
     deadline_s: float = 0.05  # how long an evaluation may wait for Redis
@@ -78,9 +81,12 @@ class SillageProvider(AbstractProvider):
         self._watcher = Watcher(self._url, self._project, cluster=self._options.cluster)
         self._following = self._start(self._follow(self._watcher))
         try:
-            self._start(self._greet()).result()
+            self._start(self._greet()).result(self._options.connect_s + SLACK_S)
+        except ProviderFatalError:
+            self.shutdown()  # no use in trying again
+            raise
         finally:
-            self._is_initialized = True
+            self._is_initialized = self._loop is not None
 
     def shutdown(self) -> None:
         """Back to what it was before `initialize`."""
@@ -135,7 +141,7 @@ class SillageProvider(AbstractProvider):
         if found is not None:
             return self._details(flag, fallback, found, is_cached=True)
         try:
-            found = self._start(self._read(person)).result()
+            found = self._start(self._read(person)).result(self._options.deadline_s + SLACK_S)
         except Exception as error:
             return self._stale(flag, fallback, person, error)
         return self._details(flag, fallback, found)
@@ -146,7 +152,8 @@ class SillageProvider(AbstractProvider):
         if found is not None:
             return self._details(flag, fallback, found, is_cached=True)
         try:
-            found = await asyncio.wrap_future(self._start(self._read(person)))
+            asked = asyncio.wrap_future(self._start(self._read(person)))
+            found = await asyncio.wait_for(asked, self._options.deadline_s + SLACK_S)
         except Exception as error:
             return self._stale(flag, fallback, person, error)
         return self._details(flag, fallback, found)
