@@ -10,6 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// How long a program that starts waits for Redis.
+const warmMost = 2 * time.Second
+
 // Hero is made once for each process: it keeps a pool of connections for all goroutines.
 type Hero struct {
 	redis   redis.UniversalClient
@@ -43,7 +46,11 @@ func Open(url, project string, page *Page, cluster bool) (*Hero, error) {
 }
 
 // Warm connects, so that the first page need not.
-func (hero *Hero) Warm(timeout time.Duration) {
+func (hero *Hero) Warm() {
+	timeout := hero.deadline()
+	if timeout < warmMost {
+		timeout = warmMost
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_ = hero.redis.HGet(ctx, "sl:"+hero.project+":meta", "schema").Err()
@@ -59,7 +66,7 @@ func (hero *Hero) Choose(ctx context.Context, person string, now int64) Answer {
 }
 
 func (hero *Hero) choose(ctx context.Context, person string, now int64) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(hero.page.DeadlineMs)*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, hero.deadline())
 	defer cancel()
 	pipe := hero.redis.Pipeline()
 	found := pipe.HMGet(ctx, Key(hero.project, person), hero.fields...)
@@ -78,6 +85,10 @@ func (hero *Hero) choose(ctx context.Context, person string, now int64) (Answer,
 		}
 	}
 	return hero.page.Decide(profile, halfLife, now)
+}
+
+func (hero *Hero) deadline() time.Duration {
+	return time.Duration(hero.page.DeadlineMs) * time.Millisecond
 }
 
 // Close closes all connections.

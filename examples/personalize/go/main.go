@@ -28,7 +28,7 @@ func main() {
 	hero, err := Open(flag.Arg(0), flag.Arg(1), &page, *cluster)
 	check(err)
 	defer hero.Close()
-	hero.Warm(2 * time.Second)
+	hero.Warm()
 
 	out := json.NewEncoder(os.Stdout)
 	choose := func(person string) Answer {

@@ -2,6 +2,8 @@
 import { createClient, createCluster } from "redis";
 import { answer, decide, fields, key } from "./decide.mjs";
 
+const WARM_MS = 2000; // how long a program that starts waits for Redis
+
 /** A connection's settings: it comes back by itself, and never lets a page wait for that. */
 export const settings = (url) => ({
   url,
@@ -47,7 +49,8 @@ export class Hero {
   }
 
   /** Connects, so that the first page need not. A Redis that is down now may come later. */
-  async warm(ms = 2000) {
+  async warm() {
+    const ms = Math.max(WARM_MS, this.#page.deadline_ms);
     await within(ms, this.#connecting.then(() => this.#redis.hGet(this.#meta, "schema"))).catch(() => {});
   }
 

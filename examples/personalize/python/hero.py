@@ -10,6 +10,9 @@ from redis.backoff import NoBackoff
 from decide import answer, decide, fields, key
 
 
+WARM_S = 2  # how long a program that starts waits for Redis
+
+
 class Hero:
     """Make one for each process: it keeps its connections and hands them to concurrent lookups."""
 
@@ -28,10 +31,10 @@ class Hero:
         self._fields = fields(page)
         self._deadline = page["deadline_ms"] / 1000
 
-    async def warm(self, seconds: float = 2) -> None:
+    async def warm(self) -> None:
         """Connects, so that the first page need not. A Redis that is down now may come later."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(WARM_S, self._deadline)):
                 await self._redis.hget(self._meta, "schema")
         except Exception:
             pass

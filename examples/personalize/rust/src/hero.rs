@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+/// How long a program that starts waits for Redis.
+const WARM_MOST: Duration = Duration::from_secs(2);
+
 /// Make one for each process: all lookups share its connection, and none waits for another.
 pub(crate) struct Hero {
     link: Link,
@@ -43,7 +46,8 @@ impl Hero {
     }
 
     /// Connects, so that the first page need not.
-    pub(crate) async fn warm(&self, most: Duration) {
+    pub(crate) async fn warm(&self) {
+        let most = WARM_MOST.max(Duration::from_millis(self.page.deadline_ms));
         // Whether it came to be is seen at the first lookup.
         drop(timeout(most, self.read("")).await);
     }

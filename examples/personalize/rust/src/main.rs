@@ -8,7 +8,7 @@ mod hero;
 use hero::Hero;
 use std::error::Error;
 use std::io::{BufRead, Write, stdin, stdout};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let page = serde_json::from_str(&std::fs::read_to_string(file)?)?;
     let hero = Hero::open(url, project, page, cluster)?;
-    hero.warm(Duration::from_secs(2)).await;
+    hero.warm().await;
 
     let mut out = stdout();
     if let (Some(lookups), [person, ..]) = (lookups, persons) {

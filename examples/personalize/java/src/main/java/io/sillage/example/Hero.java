@@ -8,6 +8,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.ClusterClientOptions;
+import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
@@ -27,6 +28,9 @@ import java.util.concurrent.TimeUnit;
 public final class Hero implements AutoCloseable {
 
     private static final Duration CONNECT = Duration.ofSeconds(1);
+
+    /** How long a program that starts waits for Redis. */
+    private static final long WARM_MS = 2000;
 
     private final AbstractRedisClient client;
     private final RedisURI uri;
@@ -51,6 +55,10 @@ public final class Hero implements AutoCloseable {
                     .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                     // and those that a hanging Redis has not answered are bounded.
                     .requestQueueSize(10_000)
+                    // Without it, a replica that takes over is never found.
+                    .topologyRefreshOptions(ClusterTopologyRefreshOptions.builder()
+                            .enableAllAdaptiveRefreshTriggers()
+                            .build())
                     .build());
             this.client = clustered;
         } else {
@@ -69,7 +77,9 @@ public final class Hero implements AutoCloseable {
     private void connect() {
         CompletionStage<RedisClusterAsyncCommands<String, String>> first =
                 client instanceof RedisClusterClient cluster
-                        ? cluster.connectAsync(StringCodec.UTF8).thenApply(StatefulRedisClusterConnection::async)
+                        ? cluster.refreshPartitionsAsync() // it connects to nothing that it has not looked for
+                                .thenCompose(looked -> cluster.connectAsync(StringCodec.UTF8))
+                                .thenApply(StatefulRedisClusterConnection::async)
                         : ((RedisClient) client).connectAsync(StringCodec.UTF8, uri)
                                 .thenApply(StatefulRedisConnection::async);
         redis = first.toCompletableFuture();
@@ -82,10 +92,10 @@ public final class Hero implements AutoCloseable {
     }
 
     /** Connects, so that the first page need not. */
-    public void warm(Duration most) {
+    public void warm() {
+        long most = Math.max(WARM_MS, page.deadlineMs());
         try {
-            redis.get(most.toMillis(), TimeUnit.MILLISECONDS).hget(meta(), "schema")
-                    .get(most.toMillis(), TimeUnit.MILLISECONDS);
+            redis.thenCompose(redis -> redis.hget(meta(), "schema")).get(most, TimeUnit.MILLISECONDS);
         } catch (Exception later) {
             // It may be there at the first lookup.
         }

@@ -10,7 +10,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -51,7 +50,7 @@ public final class Lookup {
         Page page = new Page(read.deadlineMs, read.usual, read.variants);
         List<String> persons = rest.subList(2, rest.size());
         try (Hero hero = new Hero(rest.get(0), rest.get(1), page, cluster)) {
-            hero.warm(Duration.ofSeconds(2));
+            hero.warm();
             if (lookups > 0) {
                 System.out.println(JSON.toJson(measure(hero, persons.get(0), lookups)));
                 return;
