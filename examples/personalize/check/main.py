@@ -202,6 +202,10 @@ class Followers:
         for language, out in self.files.items():
             until(f"{language} to tell {what}", lambda out=out: out.read_text().count(what) >= count)
 
+    def keep(self) -> None:
+        states = [out.with_suffix(".state") for out in self.files.values()]
+        until("their place to be kept", lambda: all(state.exists() for state in states))
+
     def stop(self) -> None:
         for child in self.children.values():
             child.send_signal(signal.SIGKILL)
@@ -219,7 +223,7 @@ def check_watchers(folder, redis, collector) -> None:
         collector.send(event("w-1", "Product Added"))
         for followers in both.values():
             followers.tell('"id":"u:w-1","segment":"hot-cart","change":"enter"')
-            until("its place to be kept", lambda f=followers: all(p.with_suffix(".state").exists() for p in f.files.values()))
+            followers.keep()
             followers.stop()
         collector.send(event("w-2", "Product Added"), event("w-1", "Order Completed"))
         for followers in both.values():
@@ -275,7 +279,8 @@ def check_providers(redis, collector) -> None:
     def run(language: str):
         folder = HERE / "openfeature" / language.lower()
         environment = {**os.environ, **live, "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(suites[language], cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        command = suites[language]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
     with ThreadPoolExecutor() as pool:
         for language, done in zip(suites, pool.map(run, suites)):

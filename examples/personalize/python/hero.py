@@ -24,6 +24,8 @@ class Hero:
             # Once, for a connection that Redis closed since its last use; by default three times,
             # with pauses in between, which is longer than a page waits.
             retry=Retry(NoBackoff(), 1),
+            # The deadline below is the only one. With both, Python before 3.12 may lose the shorter.
+            socket_timeout=None,
         )
         self._meta = f"sl:{project}:meta"
         self._project = project

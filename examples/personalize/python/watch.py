@@ -32,7 +32,8 @@ class Watcher:
 
     def __init__(self, url: str, project: str, after: str | None = None, cluster: bool = False):
         client = RedisCluster if cluster else Redis
-        self._redis = client.from_url(url, decode_responses=True)
+        # Without a timeout of its own, for that would be shorter than a blocking command takes.
+        self._redis = client.from_url(url, decode_responses=True, socket_timeout=None)
         self._key = f"sl:{project}:changes"
         self.last = after
         # How many entries the stream had ever been given when it was checked, and those read since.

@@ -29,6 +29,7 @@ from .cache import Cache
 from .evaluate import Found, depends_on, evaluate, type_of
 
 
+CANCELS_MAX, CANCEL_S = 5, 0.5  # a cancellation can be lost, when it meets the end of a wait
 SLACK_S = 1  # for the other thread to say that its deadline is over
 
 
@@ -73,8 +74,14 @@ class SillageProvider(AbstractProvider):
         if self._loop is not None:
             return
         client = RedisCluster if self._options.cluster else Redis
-        # Once again for a connection that Redis closed since its last use, and no more.
-        self._redis = client.from_url(self._url, decode_responses=True, retry=Retry(NoBackoff(), 1))
+        self._redis = client.from_url(
+            self._url,
+            decode_responses=True,
+            # Once again for a connection that Redis closed since its last use, and no more.
+            retry=Retry(NoBackoff(), 1),
+            # The deadlines below are the only ones. With both, Python before 3.12 may lose one.
+            socket_timeout=None,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="sillage-flags", daemon=True)
         self._thread.start()
@@ -271,11 +278,12 @@ class SillageProvider(AbstractProvider):
     async def _close(self) -> None:
         if self._lost_timer is not None:
             self._lost_timer.cancel()
-        me = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not me]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for _ in range(CANCELS_MAX):
+            for task in others:
+                task.cancel()
+            if others:
+                _, others = await asyncio.wait(others, timeout=CANCEL_S)
         await self._watcher.close()
         await self._redis.aclose()
 
