@@ -11,11 +11,15 @@ from world import HERE
 
 MADE = Path(os.environ["CARGO_TARGET_DIR"])
 
+# Starting takes most of the time here.
+JAVA_FAST = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+JAVA_PATH = f"{HERE}/java/target/classes:{HERE}/java/target/dependency/*"
+
 # Each language with its usual client.
 LOOKUPS = {
     "Python": [sys.executable, str(HERE / "python/lookup.py")],
     "Node": ["node", str(HERE / "node/lookup.mjs")],
-    "Java": ["java", "-cp", f"{HERE}/java/target/classes:{HERE}/java/target/dependency/*", "io.sillage.example.Lookup"],
+    "Java": ["java", *JAVA_FAST, "-cp", JAVA_PATH, "io.sillage.example.Lookup"],
     "Go": [str(MADE / "personalize/lookup-go")],
     "Rust": [str(MADE / "debug/sillage-example-personalize")],
 }
