@@ -62,7 +62,7 @@ test-kotlin: bindings
 test-python: bindings $(python)/installed
 	$(tested) $(python)/bin/python -m pytest -q bindings/python/tests
 
-test-personalize: ## five languages and two OpenFeature providers ask Redis which hero a page shows
+test-personalize: tag ## five languages and two OpenFeature providers ask Redis which hero a page shows
 	cargo build --locked -p sillage-server
 	$(tested) examples/personalize/run
 

@@ -22,7 +22,7 @@ pub(crate) struct Hero {
 enum Link {
     /// Connects when it is first used, and again when it was lost.
     Single(ConnectionManager),
-    Cluster(ClusterClient, OnceCell<ClusterConnection>),
+    Cluster(Box<ClusterClient>, OnceCell<ClusterConnection>),
 }
 
 impl Hero {
@@ -33,7 +33,7 @@ impl Hero {
     pub(crate) fn open(url: &str, project: &str, page: Page, cluster: bool) -> RedisResult<Self> {
         let link = if cluster {
             let client = ClusterClient::builder([url]).retries(1).build()?;
-            Link::Cluster(client, OnceCell::new())
+            Link::Cluster(Box::new(client), OnceCell::new())
         } else {
             let config = ConnectionManagerConfig::new()
                 .set_number_of_retries(1)
