@@ -118,9 +118,10 @@ export class Watcher {
       return { "first-entry": null, "last-generated-id": "0-0", "entries-added": 0, length: 0 };
     });
     const first = info["first-entry"]?.id;
-    const [last, added] = [info["last-generated-id"], info["entries-added"]];
-    this.#checked = performance.now();
+    const last = info["last-generated-id"];
     const expected = this.#added + this.#read;
+    const added = info["entries-added"] ?? expected; // Redis 6 does not count them
+    this.#checked = performance.now();
     [this.#added, this.#read] = [added, 0];
     if (this.last === null) {
       this.last = last;

@@ -81,16 +81,18 @@ class Watcher:
     async def _has_gap(self) -> bool:
         """Whether what followed `last` is gone: trimmed, or the stream is a new one, as it is when
         the collector's own face or a Redis without a disk starts again."""
+        expected = self._added + self._read
         try:
             info = await self._redis.xinfo_stream(self._key)
-            first, added, length = info["first-entry"], info["entries-added"], info["length"]
+            first, length = info["first-entry"], info["length"]
+            added = info.get("entries-added", expected)  # Redis 6 does not count them
             first, last = first and first[0], info["last-generated-id"]
         except Exception as error:
             if "no such key" not in str(error):
                 raise
             first, last, added, length = None, "0-0", 0, 0
         self._checked = time.monotonic()
-        expected, self._added, self._read = self._added + self._read, added, 0
+        self._added, self._read = added, 0
         if self.last is None:
             self.last = last
             return False

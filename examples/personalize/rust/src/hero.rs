@@ -6,7 +6,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::{AsyncCommands, Client, RedisResult};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long a program that starts waits for Redis.
 const WARM_MOST: Duration = Duration::from_secs(2);
@@ -49,7 +49,12 @@ impl Hero {
     pub(crate) async fn warm(&self) {
         let most = WARM_MOST.max(Duration::from_millis(self.page.deadline_ms));
         // Whether it came to be is seen at the first lookup.
-        drop(timeout(most, self.read("")).await);
+        let connected = async {
+            while self.read("").await.is_err() {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        drop(timeout(most, connected).await);
     }
 
     /// Never fails: a page without its hero is worse than a page with the usual one.
