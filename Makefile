@@ -20,8 +20,8 @@ tag_folders := $(wildcard $(js)/src $(js)/core sdk/core/src sdk/wire/src)
 tag_inputs := $(shell find $(tag_folders) -name target -prune -o -print) Cargo.lock Cargo.toml sdk/core/Cargo.toml \
     sdk/wire/Cargo.toml $(wildcard $(addprefix $(js)/,build.mjs package.json package-lock.json tsconfig.json))
 
-.PHONY: run test test-kotlin test-python test-api lint pure build tag bindings sdk-targets bench overload rivals size \
-    torture devices mutants fuzz help
+.PHONY: run test test-kotlin test-python test-api test-personalize lint pure build tag bindings sdk-targets bench \
+    overload rivals size torture devices mutants fuzz help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -48,7 +48,7 @@ test: tag ## every test: units, worlds against the oracle, the real binary, a re
 	@.ci/setup test
 	cargo build --locked $(pure) --target wasm32v1-none
 	cargo build --locked -p sillage-server
-	$(MAKE) --no-print-directory test-kotlin test-python test-api
+	$(MAKE) --no-print-directory test-kotlin test-python test-api test-personalize
 	$(tested) cargo test --locked --workspace --features sillage-e2e/bindings
 	cd $(js) && $(tested) npm test
 
@@ -61,6 +61,10 @@ test-kotlin: bindings
 
 test-python: bindings $(python)/installed
 	$(tested) $(python)/bin/python -m pytest -q bindings/python/tests
+
+test-personalize: tag ## five languages and two OpenFeature providers ask Redis which hero a page shows
+	cargo build --locked -p sillage-server
+	$(tested) examples/personalize/run
 
 test-api: ## whether Swift parses, and Kotlin, Swift and Python have the same names and defaults
 	tests/api/run

@@ -1,0 +1,5 @@
+"""Live segments as OpenFeature flags."""
+
+from .provider import Options, SillageProvider
+
+__all__ = ["Options", "SillageProvider"]
