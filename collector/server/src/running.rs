@@ -104,7 +104,7 @@ impl Faces {
         let request = Request::from_parts(parts, body);
         if broken {
             // Whatever the path: where requests have two readings, no path is certain.
-            return self.ingest.respond(request, peer).await;
+            return self.ingest.respond(self.lingering.over(request), peer).await;
         }
         let path = request.uri().path();
         if let Some(answer) = self.ops.answer(request.method(), path) {
@@ -267,17 +267,6 @@ impl Running {
         }
         failed.map_or(Ok(()), Err)
     }
-}
-
-/// The door of all projects.
-fn door(config: &Config, projects: &[Project], clock: Clock) -> anyhow::Result<Ingest<FileLog>> {
-    let intakes = projects.iter().map(answering).collect();
-    let ingest = IngestConfig {
-        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-        trusted_proxies: config.server.trusted_proxies.clone(),
-        ..IngestConfig::default()
-    };
-    Ok(Ingest::new(ingest, intakes, clock)?)
 }
 
 /// The way for another process to take over, where the data folder can have a socket file.
