@@ -141,11 +141,9 @@ impl Running {
             ..IngestConfig::default()
         };
         let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
-        let reserve = Reserve::new(&config, &ingest);
-        reserve.look();
         let writers = start_writers(&config, &projects)?;
         let (stop, stopped) = watch::channel(false);
-        let mut faces = Vec::new();
+        let mut faces = in_the_background(&config, &projects, &ingest, &stopped);
         let resp = match config.redis.listen.as_str() {
             "" => None,
             address => {
@@ -180,12 +178,6 @@ impl Running {
             config.server.drain.duration(),
         );
         let http_face = tokio::spawn(serving);
-        for project in &projects {
-            let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
-            faces.push(tokio::spawn(release_log(project, every, stopped.clone())));
-        }
-        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
-        faces.push(tokio::spawn(write_counts(Arc::clone(&ingest), stopped.clone())));
         tracing::info!(%http, resp = ?resp, projects = projects.len(), "listening");
         Ok(Self {
             http,
@@ -278,6 +270,23 @@ fn start_writers(config: &Config, projects: &[Project]) -> anyhow::Result<Vec<Re
         RedisWriter::spawn(address.clone(), shown, ready)
     };
     Ok(projects.iter().map(start).collect())
+}
+
+/// What is done again and again until the collector stops.
+fn in_the_background(
+    config: &Config,
+    projects: &[Project],
+    ingest: &Arc<Ingest<FileLog>>,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let every = RELEASE_EVERY.min(config.server.checkpoint.duration());
+    let release = |project| tokio::spawn(release_log(project, every, stopped.clone()));
+    let mut tasks: Vec<_> = projects.iter().map(release).collect();
+    let reserve = Reserve::new(config, ingest);
+    reserve.look();
+    tasks.push(tokio::spawn(reserve.watch(stopped.clone())));
+    tasks.push(tokio::spawn(write_counts(Arc::clone(ingest), stopped.clone())));
+    tasks
 }
 
 /// Tells the log from time to time which of its segments retention may remove: none that holds facts
