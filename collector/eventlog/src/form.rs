@@ -43,7 +43,9 @@ pub fn check_forms(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     };
     for path in listed {
         let form = match path.extension().and_then(|e| e.to_str()) {
-            Some(segment::EXTENSION) => start_of(disk, &path)?.map(|bytes| segment::version_of(&bytes)),
+            Some(segment::EXTENSION) => {
+                start_of(disk, &path)?.map(|bytes| segment::version_of(&bytes))
+            }
             Some(run::EXTENSION) => start_of(disk, &path)?.map(|bytes| run::version_of(&bytes)),
             _ => None,
         };

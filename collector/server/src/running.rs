@@ -149,13 +149,10 @@ impl Running {
         let open = |project| Project::open(&config, project, &clock);
         let projects = config.projects.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let ingest = Arc::new(door(&config, &projects, clock)?);
-        let reserve = Reserve::new(&config, &ingest);
-        reserve.look();
         let writers = start_writers(&config, &projects)?;
         let checks: Vec<RedisCheck> = writers.iter().map(RedisWriter::check).collect();
         let (stop, stopped) = watch::channel(false);
         let mut faces = start_chores(&config, &projects, &ingest, &stopped);
-        faces.push(tokio::spawn(reserve.watch(stopped.clone())));
         let resp = match config.redis.listen.as_str() {
             "" => None,
             address => {
@@ -313,6 +310,10 @@ fn start_chores(
     let mut chores: Vec<_> = released.collect();
     chores.push(tokio::spawn(write_counts(Arc::clone(ingest), stopped.clone())));
     chores.push(tokio::spawn(watch_pressure(config, projects, ingest, stopped.clone())));
+    let reserve = Reserve::new(config, ingest);
+    // Before the first request.
+    reserve.look();
+    chores.push(tokio::spawn(reserve.watch(stopped.clone())));
     chores
 }
 

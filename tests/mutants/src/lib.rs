@@ -54,7 +54,8 @@ impl Suite {
     /// What is wrong with the list.
     pub fn read(root: &Path, name: &str) -> Result<Self, String> {
         let path = root.join("tests/mutants").join(format!("{name}.toml"));
-        let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         toml::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
     }
 

@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 impl Bench {
     /// Whether every bug was noticed by what is to notice it, and nothing was noticed without one.
     fn all(&self, suite: &str, only: &str) -> Result<bool, String> {
-        copy(&self.root, &self.tree).map_err(|error| format!("{}: {error}", self.root.display()))?;
+        copy(&self.root, &self.tree)
+            .map_err(|error| format!("{}: {error}", self.root.display()))?;
         let suite = Suite::read(&self.root, suite)?;
         let mutants: Vec<&Mutant> =
             suite.mutant.iter().filter(|mutant| mutant.name.contains(only)).collect();
@@ -73,7 +74,8 @@ impl Bench {
     /// What notices a bug, up to the first detector that does.
     fn one(&self, suite: &Suite, mutant: &Mutant) -> Result<Vec<String>, String> {
         let path = self.tree.join(&mutant.file);
-        let write = |text: &str| fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
+        let write =
+            |text: &str| fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
         let healthy = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         write(&mutant.apply(&self.root)?)?;
         let mut noticed = Ok(Vec::new());
@@ -100,7 +102,8 @@ impl Bench {
             }
         }
         let target = self.target.display().to_string();
-        let words: Vec<String> = detector.run.iter().map(|w| w.replace("{target}", &target)).collect();
+        let words: Vec<String> =
+            detector.run.iter().map(|w| w.replace("{target}", &target)).collect();
         let (program, arguments) = words.split_first().ok_or("a detector runs nothing")?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.tree);

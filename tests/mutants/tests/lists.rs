@@ -8,11 +8,19 @@ fn every_mutant_finds_its_line_and_has_somebody_to_notice_it() {
     for (name, at_least) in [("core", 25), ("collector", 25)] {
         let suite = Suite::read(root, name).unwrap();
         assert!(suite.mutant.len() >= at_least, "{name} has {}", suite.mutant.len());
-        let mut lost: Vec<String> = suite.mutant.iter().filter_map(|m| m.apply(root).err()).collect();
+        let mut lost: Vec<String> =
+            suite.mutant.iter().filter_map(|m| m.apply(root).err()).collect();
         for mutant in &suite.mutant {
             let known = suite.detector.iter().any(|d| d.tells_promises);
-            let unknown = |caught: &&String| !known && suite.detector.iter().all(|d| d.name != **caught);
-            lost.extend(mutant.caught.iter().filter(unknown).map(|who| format!("{}: who is {who}?", mutant.name)));
+            let unknown =
+                |caught: &&String| !known && suite.detector.iter().all(|d| d.name != **caught);
+            lost.extend(
+                mutant
+                    .caught
+                    .iter()
+                    .filter(unknown)
+                    .map(|who| format!("{}: who is {who}?", mutant.name)),
+            );
             if suite.detectors(mutant).next().is_none() {
                 lost.push(format!("{}: nobody looks", mutant.name));
             }
