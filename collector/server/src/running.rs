@@ -139,12 +139,7 @@ impl Running {
             projects.push(Project::open(&config, project, &clock)?);
         }
         let intakes = projects.iter().map(answering).collect();
-        let limits = IngestConfig {
-            in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            ..IngestConfig::default()
-        };
-        let ingest = Arc::new(Ingest::new(limits, intakes, clock)?);
+        let ingest = Arc::new(Ingest::new(limits(&config), intakes, clock)?);
         let reserve = Reserve::new(&config, &ingest);
         reserve.look();
         let writers = start_writers(&config, &projects)?;
@@ -371,6 +366,15 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
         log: Arc::clone(&project.log),
         dead_letters: Arc::clone(&project.dead_letters),
         segments: None,
+    }
+}
+
+/// What is accepted of all projects together.
+fn limits(config: &Config) -> IngestConfig {
+    IngestConfig {
+        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        ..IngestConfig::default()
     }
 }
 
