@@ -3,6 +3,7 @@
 use sillage_e2e::outage::{Case, Outcome, Plan, run};
 use std::time::Duration;
 
+#[allow(clippy::print_stdout, reason = "the numbers are what it is run for")]
 fn check(case: Case) -> Outcome {
     let plan =
         Plan { case, persons: 2_000, stop: Duration::from_secs(3), calm: Duration::from_secs(1) };
