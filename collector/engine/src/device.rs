@@ -1,7 +1,8 @@
 //! The sessions of one device, kept right whatever the order in which its events come.
 //!
 //! Events inside the lateness window are held. One that comes in order joins the latest session in
-//! O(1); any other makes the sessions anew from what is held. Events that can no longer be preceded
+//! O(1), and so does a plain one that belongs somewhere inside it; any other makes the sessions anew
+//! from what is held. Events that can no longer be preceded
 //! by another are *sealed*: the walk goes over them a last time and they are let go of.
 //!
 //! # Limits
@@ -97,7 +98,7 @@ impl Device {
         if index + 1 == self.atoms.len() {
             let kept = self.base.as_ref().map(|base| &base.texts);
             self.walk.push(Walking { rules, atoms: &self.atoms, kept }, index);
-        } else {
+        } else if !self.walk.slip_in(atom, index) {
             self.walk_again(rules);
         }
         if self.atoms.len() > ATOMS_MAX {

@@ -3,7 +3,7 @@
 //! The walk is a left fold, so it may stop anywhere and go on later: that is how old events are let
 //! go of and how an event in order costs O(1). It never looks at a clock: whether a session is over
 //! is known when the next one begins.
-use crate::atom::{Atoms, Text, hash_of};
+use crate::atom::{Atom, Atoms, Text, hash_of};
 use crate::limits::{ENDED_MAX, VIEW_SILENCE_MS};
 use crate::rules::SessionRules;
 use alloc::boxed::Box;
@@ -280,6 +280,35 @@ impl Walk {
             pushed.moved = self.views.engage(run, view.id, view.engaged_ms, atom.at);
         }
         pushed
+    }
+
+    /// Takes an event in that belongs before others, at `index`, if that changes no more than the counts
+    /// of the latest session; else says that the walk has to be made again. Whoever sends many events
+    /// in one millisecond, or from several threads, sends nearly all of them like that.
+    pub(crate) fn slip_in(&mut self, atom: &Atom<'_>, index: usize) -> bool {
+        let Some(run) = &mut self.run else { return false };
+        // At its start it might belong to the session before, and texts and views have an order.
+        let is_inside = run.start < atom.at && atom.at <= run.last;
+        let is_plain = atom.view.is_none()
+            && atom.revenue == 0
+            && atom.page.is_empty()
+            && atom.referrer.is_empty()
+            && atom.campaign.is_empty();
+        if !is_inside || !is_plain {
+            return false;
+        }
+        for at in [&mut run.entry, &mut run.exit, &mut run.referrer, &mut run.campaign] {
+            if let TextAt::Held(held) = at
+                && *held as usize >= index
+            {
+                *held += 1;
+            }
+        }
+        run.events = run.events.saturating_add(1);
+        run.pages = run.pages.saturating_add(u32::from(atom.is_page));
+        run.screens = run.screens.saturating_add(u32::from(atom.is_screen));
+        run.conversions = run.conversions.saturating_add(u32::from(atom.is_conversion));
+        true
     }
 
     /// All times that it holds.

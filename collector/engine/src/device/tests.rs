@@ -271,3 +271,25 @@ proptest! {
         prop_assert_eq!(bytes(&left), bytes(&right));
     }
 }
+
+proptest! {
+    #[test]
+    fn what_slips_in_leaves_what_walking_again_would(
+        atoms in prop::collection::vec((any_atom(), 0..40_i64), 1..80),
+        (split, sealed) in (any::<bool>(), 0..120_usize),
+    ) {
+        let rules = SessionRules { split_on_campaign: split, ..SessionRules::default() };
+        let rules = kept(rules);
+        let mut device = Device::new("d");
+        for (count, (atom, at)) in atoms.iter().enumerate() {
+            // Close together: most belong inside a session, and several at one time.
+            device.fold(&rules, &Atom { at: at * 5 * MINUTE, ..atom.clone() });
+            if count == sealed {
+                device.seal(&rules, 60 * MINUTE);
+            }
+            let mut again = device.clone();
+            again.walk_again(&rules);
+            prop_assert_eq!(bytes(&device), bytes(&again));
+        }
+    }
+}
