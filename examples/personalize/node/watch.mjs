@@ -80,6 +80,7 @@ export class Watcher {
     redis.on("error", () => {});
     try {
       await within(BLOCK_MS, redis.connect());
+      if (this.#closed.signal.aborted) throw new Error("closed while it connected");
     } catch (error) {
       redis.destroy();
       throw error;
