@@ -427,15 +427,6 @@ pub(crate) fn intake(project: &Project) -> Intake<FileLog> {
     }
 }
 
-/// What is accepted of all projects together.
-fn limits(config: &Config) -> IngestConfig {
-    IngestConfig {
-        in_flight_bytes_max: config.server.in_flight_bytes_max as u64,
-        trusted_proxies: config.server.trusted_proxies.clone(),
-        ..IngestConfig::default()
-    }
-}
-
 /// `checks` are of the projects in their order; none where nobody writes to a Redis.
 fn lookups(projects: &[Project], checks: &[RedisCheck]) -> Vec<LookupProject> {
     let desk = |(index, project): (usize, &Project)| {
