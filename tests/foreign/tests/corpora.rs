@@ -23,7 +23,7 @@ fn holds(name: &str) {
         assert!(held.is_ok(), "{name} does not hold for {}", input.escape_ascii());
         tries += 1;
     }
-    println!("{name}: {} inputs kept or made, {tries} more", inputs.len());
+    eprintln!("{name}: {} inputs kept or made, {tries} more", inputs.len());
     assert!(tries > 10, "{name} is too slow to be tried");
 }
 
