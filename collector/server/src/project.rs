@@ -57,13 +57,13 @@ impl Folders {
         }
     }
 
-    /// Refuses files of the journals that a later version wrote; the others are refused as they are
-    /// read, before anything is written.
+    /// Refuses files that a later version wrote, but for the segments, which are loaded before anything
+    /// is written, and the states, whose engine must open them.
     fn check_forms(&self) -> anyhow::Result<()> {
         for folder in [&self.log, &self.dedup, &self.dead_letters] {
             sillage_eventlog::check_forms(&FileSystem, folder)?;
         }
-        Ok(())
+        id_key::kept(&self.id_key).map(drop)
     }
 }
 
@@ -122,7 +122,6 @@ impl Project {
         // Before anything is opened, for opening may write.
         folders.check_forms()?;
         let saved = Saved::load(&folders.segments)?;
-        let id_key = id_key::load_or_draw(&folders.id_key)?;
         let segments = saved.over(&project.segments);
         let project = &ProjectConfig { segments, ..project.clone() };
         let plan = compile(project)?;
@@ -161,6 +160,7 @@ impl Project {
             };
             workers.push(sillage_worker::spawn(worker, parts)?);
         }
+        let id_key = id_key::load_or_draw(&folders.id_key)?;
         let editor = Editor::open(definitions::Parts {
             config: project.clone(),
             path: folders.segments,
