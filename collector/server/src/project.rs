@@ -473,4 +473,20 @@ mod tests {
         assert!(next_generation(None, start + day) > first + 100, "after a lost directory");
         assert!(next_generation(None, start + 30 * 365 * day) < 1 << 21, "fits a version");
     }
+
+    #[test]
+    fn states_of_a_later_version_are_not_thrown_away() {
+        let holding = |member: &str, state: u8| {
+            let store = sillage_store::MemoryStore::new();
+            let upserts = vec![(Partition(63), member.into(), vec![state, 0])];
+            let checkpoint = sillage_store::Checkpoint { upserts, ..Default::default() };
+            store.commit(&checkpoint).expect("memory");
+            refuse_later_states(&store, "shop").map_err(|error| error.to_string())
+        };
+        assert_eq!(holding("u:1", Record::FORM), Ok(()));
+        assert_eq!(holding("u:1", Record::FORM - 1), Ok(()), "made again");
+        assert_eq!(holding("i:1", 200), Ok(()), "the ledger's rows are no states");
+        let refused = holding("u:1", Record::FORM + 1).expect_err("refused");
+        assert!(refused.contains("have form 3, and this version reads up to 2"), "{refused}");
+    }
 }

@@ -35,6 +35,11 @@ macro_rules! hold {
         fn every_target_is_tried() {
             let tried = [$(stringify!($name)),*];
             assert_eq!(TARGETS.map(|target| target.name), tried);
+            for name in tried {
+                let fuzzed = format!("../fuzz/fuzz_targets/{name}.rs");
+                let text = std::fs::read_to_string(&fuzzed).expect("a fuzz target of that name");
+                assert!(text.contains(&format!("target(\"{name}\")")), "{fuzzed}");
+            }
         }
     };
 }
