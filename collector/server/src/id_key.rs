@@ -16,13 +16,19 @@ const KEY_BYTES: usize = 16;
 /// Bytes before the checksum.
 const SEALED_BYTES: usize = 28;
 
-/// The key at `path`; drawn and kept there, durably, if there is no such file.
-pub(crate) fn load_or_draw(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {
+/// The key at `path`, if there is one. Changes nothing.
+pub(crate) fn kept(path: &Path) -> anyhow::Result<Option<[u8; KEY_BYTES]>> {
     match std::fs::read(path) {
-        Ok(bytes) => read(&bytes).with_context(|| path.display().to_string()),
-        Err(error) if error.kind() == ErrorKind::NotFound => draw(path),
+        Ok(bytes) => read(&bytes).map(Some).with_context(|| path.display().to_string()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
+}
+
+/// The key at `path`; drawn and kept there, durably, if there is none. Only for who holds the
+/// project's log: two that draw would each believe in their own.
+pub(crate) fn load_or_draw(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {
+    kept(path)?.map_or_else(|| draw(path), Ok)
 }
 
 fn draw(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {

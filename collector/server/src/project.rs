@@ -60,13 +60,13 @@ impl Folders {
         }
     }
 
-    /// Refuses files of the journals that a later version wrote; the others are refused as they are
-    /// read, before anything is written.
+    /// Refuses files that a later version wrote, but for the segments, which are loaded before anything
+    /// is written, and the states, whose engine must open them.
     fn check_forms(&self) -> anyhow::Result<()> {
         for folder in [&self.log, &self.dedup, &self.dead_letters] {
             sillage_eventlog::check_forms(&FileSystem, folder)?;
         }
-        Ok(())
+        id_key::kept(&self.id_key).map(drop)
     }
 }
 
@@ -125,7 +125,6 @@ impl Project {
         // Before anything is opened, for opening may write.
         folders.check_forms()?;
         let saved = Saved::load(&folders.segments)?;
-        let id_key = id_key::load_or_draw(&folders.id_key)?;
         let segments = saved.over(&project.segments);
         let project = &ProjectConfig { segments, ..project.clone() };
         let plan = compile(project)?;
@@ -164,6 +163,7 @@ impl Project {
             };
             workers.push(sillage_worker::spawn(worker, parts)?);
         }
+        let id_key = id_key::load_or_draw(&folders.id_key)?;
         let editor = Editor::open(definitions::Parts {
             config: project.clone(),
             path: folders.segments,
@@ -476,5 +476,21 @@ mod tests {
         assert_eq!(next_generation(Some(first), start), first + 1);
         assert!(next_generation(None, start + day) > first + 100, "after a lost directory");
         assert!(next_generation(None, start + 30 * 365 * day) < 1 << 21, "fits a version");
+    }
+
+    #[test]
+    fn states_of_a_later_version_are_not_thrown_away() {
+        let holding = |member: &str, state: u8| {
+            let store = sillage_store::MemoryStore::new();
+            let upserts = vec![(Partition(63), member.into(), vec![state, 0])];
+            let checkpoint = sillage_store::Checkpoint { upserts, ..Default::default() };
+            store.commit(&checkpoint).expect("memory");
+            refuse_later_states(&store, "shop").map_err(|error| error.to_string())
+        };
+        assert_eq!(holding("u:1", Record::FORM), Ok(()));
+        assert_eq!(holding("u:1", Record::FORM - 1), Ok(()), "made again");
+        assert_eq!(holding("i:1", 200), Ok(()), "the ledger's rows are no states");
+        let refused = holding("u:1", Record::FORM + 1).expect_err("refused");
+        assert!(refused.contains("have form 3, and this version reads up to 2"), "{refused}");
     }
 }

@@ -23,7 +23,7 @@ fn holds(name: &str) {
         assert!(held.is_ok(), "{name} does not hold for {}", input.escape_ascii());
         tries += 1;
     }
-    println!("{name}: {} inputs kept or made, {tries} more", inputs.len());
+    eprintln!("{name}: {} inputs kept or made, {tries} more", inputs.len());
     assert!(tries > 10, "{name} is too slow to be tried");
 }
 
@@ -35,6 +35,11 @@ macro_rules! hold {
         fn every_target_is_tried() {
             let tried = [$(stringify!($name)),*];
             assert_eq!(TARGETS.map(|target| target.name), tried);
+            for name in tried {
+                let fuzzed = format!("../fuzz/fuzz_targets/{name}.rs");
+                let text = std::fs::read_to_string(&fuzzed).expect("a fuzz target of that name");
+                assert!(text.contains(&format!("target(\"{name}\")")), "{fuzzed}");
+            }
         }
     };
 }

@@ -50,7 +50,7 @@ fn every_key_is_documented() {
                 format!("`{within}{key}`"),
                 format!("`{key}`"),
                 format!("`{key}."),
-                format!("project.{key}]"),
+                format!(".{key}]"),
                 format!("{key} = "),
             ];
             if !forms.iter().any(|form| documents.contains(form.as_str())) {

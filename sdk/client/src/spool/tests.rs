@@ -368,3 +368,25 @@ proptest! {
         prop_assert_eq!(open(&disk).1.len(), 1);
     }
 }
+
+/// A segment as version 1 writes it, worked out by hand from the layout in `frame`.
+const VERSION_1: &str = "534c53504f4f4c01\
+    19000000319247c20900000005000000\
+    01000000000000000003000000c3a921\
+    020700000002000000";
+
+#[test]
+fn a_segment_of_version_1_is_read_and_written_to_the_byte() {
+    let digits = VERSION_1.as_bytes().chunks(2);
+    let kept: Vec<u8> =
+        digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
+    let event = Key::Event(7).to_u64();
+    let mut found = Vec::new();
+    let scanned = frame::scan(&kept, 0, |key, value| found.push((key, value)));
+    assert_eq!((scanned.last_ordinal, scanned.good_bytes), (5 << 32 | 9, kept.len()));
+    assert_eq!(found, [(0, Some(Arc::from("é!".as_bytes()))), (event, None)]);
+    let mut written = frame::MAGIC.to_vec();
+    let ops = [(0, Some("é!".as_bytes())), (event, None)];
+    frame::encode(5 << 32 | 9, ops.into_iter(), &mut written).unwrap();
+    assert_eq!(written, kept);
+}
