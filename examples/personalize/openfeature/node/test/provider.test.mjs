@@ -308,3 +308,15 @@ test("after its end it holds nothing, and it can begin again", async () => {
   assert.equal((await provider.resolveBooleanEvaluation("pro-menu", false, USER)).value, true);
   await provider.onClose();
 });
+
+test("one that is closed while it connects leaves no connection", async () => {
+  const clients = async () => (await server.client.sendCommand(["CLIENT", "LIST"])).trim().split("\n").length;
+  for (const turns of [0, 1, 3]) {
+    const provider = new SillageProvider(server.url, "shop", FLAGS);
+    const started = provider.initialize().catch(() => {});
+    for (let n = 0; n < turns; n++) await new Promise((resolve) => setImmediate(resolve));
+    await provider.onClose();
+    await started;
+  }
+  await until("all to be closed", async () => (await clients()) === 1);
+});
