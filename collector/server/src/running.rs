@@ -166,7 +166,11 @@ impl Running {
         if let Some(address) = config.server.ops_address()? {
             let listener = listen(address, &mut sockets)?;
             offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
-            faces.push(ops::serve(listener, Ops::new(&projects, &checks, &ingest), stopped.clone())?);
+            faces.push(ops::serve(
+                listener,
+                Ops::new(&projects, &checks, &ingest),
+                stopped.clone(),
+            )?);
         }
         let is_parting = Arc::new(AtomicBool::new(false));
         let answering = Arc::new(Faces {

@@ -69,7 +69,7 @@ impl Files {
                         bytes[at.min(end)..end].copy_from_slice(&taken[at.min(end)..end]);
                     })
                 }
-                _ => self.change(from, seal),
+                _ => self.change(from, |bytes| seal(bytes)),
             };
             harm = match (harm, step) {
                 (Harm::None, step) | (step, Harm::None) => step,
@@ -98,7 +98,7 @@ impl Files {
 }
 
 /// Gives a header its checksum again, so that what it says is looked at.
-fn seal(bytes: &mut Vec<u8>) {
+fn seal(bytes: &mut [u8]) {
     let sealed = if bytes.starts_with(b"SILDEDUP") { 64 } else { 60 };
     if bytes.len() >= sealed + 4 {
         let checksum = crc32c::crc32c(&bytes[..sealed]).to_le_bytes();

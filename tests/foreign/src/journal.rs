@@ -34,7 +34,7 @@ fn config(root: &Path) -> FileLogConfig {
 }
 
 fn append(number: u32) -> Append {
-    let body = vec![u8::try_from(number).expect("small"); 90];
+    let body = [u8::try_from(number).expect("small"); 90];
     let bodies = body.repeat(usize::try_from(RECORDS_EACH).expect("small"));
     let record = |index: u32| AppendRecord {
         id: EventId(u128::from(number * RECORDS_EACH + index + 1) << 100 | 7),

@@ -96,13 +96,7 @@ fn histories() -> Value {
         batch.push(event);
     };
     for number in 0..PERSONS + DEVICES {
-        let device = format!("d-{number}");
-        let context = json!({
-            "page": {"path": "/p", "url": "https://shop.example/p?utm_source=news", "referrer": "https://a.example/"},
-            "campaign": {"source": "news", "medium": "email", "name": format!("c-{}", number % 2)},
-            "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-            "consent": {"categoryPreferences": {"ads": number % 2 == 0}},
-        });
+        let (device, context) = (format!("d-{number}"), context(number));
         add(
             300,
             format!("page-{number}"),
@@ -161,6 +155,15 @@ fn histories() -> Value {
         );
     }
     json!({"batch": batch, "context": {"library": {"name": "analytics-kotlin", "version": "1.22"}}})
+}
+
+fn context(number: usize) -> Value {
+    json!({
+        "page": {"path": "/p", "url": "https://shop.example/p?utm_source=news", "referrer": "https://a.example/"},
+        "campaign": {"source": "news", "medium": "email", "name": format!("c-{}", number % 2)},
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "consent": {"categoryPreferences": {"ads": number.is_multiple_of(2)}},
+    })
 }
 
 /// What an app of ours says of itself with a batch.
