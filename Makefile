@@ -103,10 +103,11 @@ size: ## what the SDK's core weighs, alone in a library
 	@stat -c '%s bytes, stripped: %n' $(CARGO_TARGET_DIR)/release/libsillage_size.so
 	@cargo tree -p sillage-sdk-core -e normal
 
-torture: build ## 500 kills and 500 power cuts of the collector, and whatever else a disk can do to it; needs root
+torture: build ## all that tries to break the collector, for about MINUTES (60); needs root
 	@.ci/setup test
-	cargo build --locked -p sillage-e2e
-	SILLAGE_BIN=$(bin) $(CARGO_TARGET_DIR)/debug/torture --kills 500 --cuts 500 --control 20 --faults 2 --damage 2
+	cargo build --locked -p sillage-e2e -p sillage-sim -p sillage-device-sim
+	cargo build --release --locked -p sillage-bench
+	tests/torture $(or $(MINUTES),60)
 
 devices: ## ten thousand worlds of devices, networks and a collector against the SDK's core
 	cargo run --locked --profile test -p sillage-device-sim --bin devices -- --seeds 10000

@@ -41,11 +41,15 @@ fn main() {
     }
     let mut journal =
         std::fs::File::options().append(true).create(true).open(journal).expect("a file");
+    // In one piece, or a kill leaves a part of a line.
+    let mut note = |word: &str, number: u64| {
+        let line = format!("{word} {number}\n");
+        journal.write_all(line.as_bytes()).expect("the journal is writable");
+    };
     for number in first.. {
-        writeln!(journal, "begun {number}").expect("the journal is writable");
+        note("begun", number);
         track(&client, number);
-        let word = if !durable || client.wait_durable() { "done" } else { "unsure" };
-        writeln!(journal, "{word} {number}").expect("the journal is writable");
+        note(if !durable || client.wait_durable() { "done" } else { "unsure" }, number);
         std::thread::sleep(Duration::from_millis(2));
     }
 }
