@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often the disk is looked at. A fast one takes a few hundred MiB in that time, of which all but
-/// a segment at a time was allocated before.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the disk is looked at, which costs microseconds. A fast one takes some tens of MiB in that
+/// time, of which all but a segment at a time was allocated before.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The least that is free before events are taken again, above what they must leave: an eighth of it,
 /// or else the door would flap.
 const SLACK: u64 = 8;

@@ -36,16 +36,13 @@ impl FjallStore {
         check_engine(dir)?;
         let failed = |source: fjall::Error| match source {
             fjall::Error::Locked => StoreError::Locked(dir.display().to_string()),
-            fjall::Error::JournalRecovery(_)
-            | fjall::Error::InvalidVersion(_)
-            | fjall::Error::InvalidTrailer
-            | fjall::Error::InvalidTag(_)
-            | fjall::Error::Decompress(_)
-            | fjall::Error::Unrecoverable => {
-                tracing::error!(error = %source, "the state store cannot be recovered");
-                StoreError::Damaged("its journal or its tables cannot be read")
+            other if is_of_the_system(&other) => {
+                StoreError::Failed { doing: "open", source: Box::new(other) }
             }
-            other => StoreError::Failed { doing: "open", source: Box::new(other) },
+            other => {
+                tracing::error!(error = %other, "the state store cannot be recovered");
+                StoreError::Damaged("its files are not whole")
+            }
         };
         let db = Database::builder(dir)
             .cache_size(STORE_CACHE_BYTES)
@@ -169,6 +166,24 @@ fn check_engine(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Whether the system refused, which trying again may mend. Files that are cut, missing or there too early, as
+/// after a kill while the store was first made, stay as they are until they are made again.
+fn is_of_the_system(error: &fjall::Error) -> bool {
+    use std::error::Error as _;
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        if let Some(refused) = at.downcast_ref::<std::io::Error>() {
+            return !matches!(
+                refused.kind(),
+                AlreadyExists | InvalidData | NotFound | UnexpectedEof
+            );
+        }
+        cause = at.source();
+    }
+    false
+}
+
 fn state_key(partition: Partition, member: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(2 + member.len());
     key.extend_from_slice(&partition.0.to_be_bytes());
@@ -210,6 +225,15 @@ fn decode_meta(bytes: &[u8]) -> Result<StoreMeta, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_was_half_made_is_damaged_and_not_refused_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(FjallStore::open(dir.path()).unwrap());
+        // The engine writes this file last.
+        std::fs::remove_file(dir.path().join("version")).unwrap();
+        assert!(matches!(FjallStore::open(dir.path()), Err(StoreError::Damaged(_))));
+    }
 
     #[test]
     fn a_store_of_a_later_version_is_named_and_kept() {
