@@ -76,7 +76,7 @@ impl Tape {
             self.last_start = std::mem::replace(&mut self.end, end);
         }
         for (seen, shared) in records {
-            self.take(seen, &shared, now, window_ms)?;
+            self.take(seen, &shared, self.followed_at, now, window_ms)?;
         }
         self.followed_at = now;
         Ok(())
@@ -115,7 +115,8 @@ impl Tape {
         let new = kept.len();
         met.many("log: written but never answered, and kept", (found.len() - new) as u64);
         for (seen, shared) in found.into_iter().skip(new) {
-            self.take(seen, &shared, now, window_ms)?;
+            // It may have been there for long: what was written and not flushed cannot be read.
+            self.take(seen, &shared, i64::MIN, now, window_ms)?;
         }
         if end > self.end {
             self.last_start = std::mem::replace(&mut self.end, end);
@@ -128,6 +129,7 @@ impl Tape {
         &mut self,
         seen: Seen,
         shared: &[u8],
+        since: i64,
         now: i64,
         window_ms: i64,
     ) -> Result<(), Violation> {
@@ -159,7 +161,7 @@ impl Tape {
                     self.forwarded += 1;
                 }
                 // It was written after that and before now.
-                let after = fact.received.0.max(self.followed_at);
+                let after = fact.received.0.max(since);
                 if let Some(last) = self.written.insert(seen.id, after) {
                     if now - last <= window_ms {
                         let seen = format!("{message} after {last} and before {now}");
