@@ -4,7 +4,7 @@ use super::met::Met;
 /// Worlds in which each of these must be met at least once.
 pub const WORLDS: u64 = 100;
 
-const RARE: [&str; 47] = [
+const RARE: [&str; 63] = [
     "answer: 200",
     "answer: 422",
     "answer: 503",
@@ -47,6 +47,22 @@ const RARE: [&str; 47] = [
     "process: no start",
     "process: power cut",
     "process: restarted",
+    "redis: a pipeline was done late",
+    "redis: a writer was killed",
+    "redis: a writer was killed over a pipeline",
+    "redis: answered late",
+    "redis: began anew with its keys",
+    "redis: began anew with older keys",
+    "redis: began anew without keys",
+    "redis: compared",
+    "redis: compared at the end",
+    "redis: cut its connections",
+    "redis: loading",
+    "redis: lost its keys",
+    "redis: lost its scripts",
+    "redis: no memory",
+    "redis: read only",
+    "redis: took nobody in",
     "store: a commit was lost",
     "time: a leap",
     "worker: a checkpoint",

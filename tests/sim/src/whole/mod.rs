@@ -5,7 +5,8 @@
 //! lost, the log takes a turn, power is cut in the seventh disk operation from now. After each move
 //! what must hold is looked at ([`tape`]); at the end nothing goes wrong any more, and everything
 //! must come to rest ([`rest`]). Nothing runs beside anything else: the collector's parts are run by
-//! hand, turn by turn, so that a seed is the same world for ever.
+//! hand, turn by turn, so that a seed is the same world for ever. Some worlds have a Redis that
+//! forgets, and its real writer beside them ([`redis`]).
 pub mod collector;
 pub mod cover;
 pub mod damage;
@@ -13,6 +14,7 @@ pub mod disk;
 pub mod kept;
 pub mod met;
 pub mod plan;
+pub mod redis;
 pub mod rest;
 pub mod sender;
 pub mod tape;

@@ -3,6 +3,11 @@
 use super::disk::{Lie, Troubles};
 use crate::rng::Rng;
 
+/// One world in so many has a Redis: it costs several times as much as the others.
+const REDIS_EVERY: u64 = 8;
+/// Which of them; some of those that are played twice are among them.
+const REDIS_AT: u64 = 4;
+
 /// One world's dangers and limits.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -36,6 +41,8 @@ pub struct Plan {
     pub lie: Lie,
     /// Whether the log answers before it syncs: a fault of ours, to be found out.
     pub answers_early: bool,
+    /// Whether a Redis is kept equal to the view.
+    pub redis: bool,
     /// Percent of requests and of answers that are lost.
     pub loss: u64,
     /// Percent of requests that arrive twice.
@@ -95,6 +102,7 @@ impl Plan {
             },
             lie: Lie::None,
             answers_early: false,
+            redis: seed % REDIS_EVERY == REDIS_AT,
             loss: sometimes(rng, 70, &[5, 15, 30]),
             twice: sometimes(rng, 60, &[5, 20, 50]),
             delay_ms: *rng.pick(&[0, 50, 2_000, 20_000]),

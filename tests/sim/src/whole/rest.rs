@@ -55,6 +55,7 @@ fn catch_up(world: &mut World) -> Result<(), Violation> {
 fn compare(world: &mut World) -> Result<(), Violation> {
     events(world)?;
     states(world)?;
+    redis(world)?;
     names(world)?;
     ledger(world)?;
     letters(world)?;
@@ -96,6 +97,15 @@ fn states(world: &mut World) -> Result<(), Violation> {
         return Ok(());
     }
     Err(Violation::new("I5: a replay makes the same", format!("{compared:?}")))
+}
+
+/// I6: Redis is what the view shows.
+fn redis(world: &mut World) -> Result<(), Violation> {
+    let now = world.now();
+    match &mut world.redis {
+        Some(redis) => redis.come_to_rest(world.collector.as_ref(), now),
+        None => Ok(()),
+    }
 }
 
 /// I4: what is counted is what there is.

@@ -3,6 +3,7 @@ use super::collector::{Answered, Collector, Ground, NoStart};
 use super::disk::{End, Troubles};
 use super::met::Met;
 use super::plan::Plan;
+use super::redis::side::Side;
 use super::sender::{Made, Sender, Sort};
 use super::tape::Tape;
 use super::trace::Trace;
@@ -62,6 +63,8 @@ pub struct World {
     pub(super) plan: Plan,
     pub(super) ground: Ground,
     pub(super) collector: Option<Collector>,
+    /// Draws and counts for itself: nothing else in the world depends on it.
+    pub(super) redis: Option<Side>,
     pub(super) senders: Vec<Sender>,
     packets: Vec<Packet>,
     pub(super) tape: Tape,
@@ -95,7 +98,10 @@ pub fn run_plan(seed: u64, plan: Plan, follow: Follow) -> Outcome {
     let violation = world.play().err();
     // Before the disk is asked what was met: closing is part of the world too.
     world.collector = None;
-    let World { mut met, mut trace, ground, tape, .. } = world;
+    let World { mut met, mut trace, ground, tape, redis, .. } = world;
+    if let Some(redis) = redis {
+        met.add(&redis.met);
+    }
     met.add(&ground.disk.met());
     trace.tell("disk", &[ground.disk.trace()]);
     met.many("worker: facts forwarded to persons", tape.forwarded);
@@ -112,6 +118,7 @@ impl World {
             seed,
             ground,
             collector: None,
+            redis: plan.redis.then(|| Side::new(seed)),
             senders,
             packets: Vec::new(),
             tape: Tape::default(),
@@ -178,7 +185,12 @@ impl World {
         if self.per_mille(self.plan.damage) {
             damage::check(self)?;
         }
-        self.see_to_collector()
+        self.see_to_collector()?;
+        let now = self.now();
+        match &mut self.redis {
+            Some(redis) => redis.make_move(self.collector.as_ref(), now),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn per_mille(&mut self, rate: u64) -> bool {
