@@ -76,7 +76,7 @@ impl Tape {
             self.last_start = std::mem::replace(&mut self.end, end);
         }
         for (seen, shared) in records {
-            self.take(seen, &shared, self.followed_at, now, window_ms)?;
+            self.take(seen, &shared, (self.followed_at, now), window_ms)?;
         }
         self.followed_at = now;
         Ok(())
@@ -116,7 +116,7 @@ impl Tape {
         met.many("log: written but never answered, and kept", (found.len() - new) as u64);
         for (seen, shared) in found.into_iter().skip(new) {
             // It may have been there for long: what was written and not flushed cannot be read.
-            self.take(seen, &shared, i64::MIN, now, window_ms)?;
+            self.take(seen, &shared, (i64::MIN, now), window_ms)?;
         }
         if end > self.end {
             self.last_start = std::mem::replace(&mut self.end, end);
@@ -129,8 +129,7 @@ impl Tape {
         &mut self,
         seen: Seen,
         shared: &[u8],
-        since: i64,
-        now: i64,
+        (since, now): (i64, i64),
         window_ms: i64,
     ) -> Result<(), Violation> {
         let broken = |rule, what: String| Err(Violation::new(rule, what));
