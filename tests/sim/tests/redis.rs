@@ -57,9 +57,12 @@ enum Answer {
 impl Real {
     fn start() -> Self {
         // A number that no other process has now.
-        let unique = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let unique = TcpListener::bind("127.0.0.1:0")
+            .and_then(|it| it.local_addr())
+            .expect("a free port")
+            .port();
         let dir = std::env::temp_dir().join(format!("sillage-sim-{}-{unique}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::create_dir_all(&dir).expect("a folder");
         let child = Command::new("redis-server")
             .args(["--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly", "no"])
             .current_dir(&dir)
@@ -82,25 +85,27 @@ impl Real {
         for word in words {
             bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
-        self.stream.get_mut().write_all(bytes.as_bytes()).unwrap();
+        self.stream.get_mut().write_all(bytes.as_bytes()).expect("it listens");
         self.answer()
     }
 
     fn answer(&mut self) -> Answer {
         let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
+        self.stream.read_line(&mut line).expect("it answers");
         let (mark, rest) = line.trim_end().split_at(1);
         match mark {
             "+" => Answer::Text(rest.to_owned()),
-            ":" => Answer::Number(rest.parse().unwrap()),
+            ":" => Answer::Number(rest.parse().expect("a number")),
             "$" if rest == "-1" => Answer::None,
             "$" => {
-                let mut bytes = vec![0; rest.parse::<usize>().unwrap() + 2];
-                self.stream.read_exact(&mut bytes).unwrap();
+                let mut bytes = vec![0; rest.parse::<usize>().expect("a length") + 2];
+                self.stream.read_exact(&mut bytes).expect("it answers");
                 bytes.truncate(bytes.len() - 2);
-                Answer::Text(String::from_utf8(bytes).unwrap())
+                Answer::Text(String::from_utf8(bytes).expect("text"))
             }
-            "*" => Answer::List((0..rest.parse().unwrap()).map(|_| self.answer()).collect()),
+            "*" => {
+                Answer::List((0..rest.parse().expect("a number")).map(|_| self.answer()).collect())
+            }
             _ => panic!("{line}"),
         }
     }
@@ -156,9 +161,9 @@ impl Real {
 
 impl Drop for Real {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::fs::remove_dir_all(&self.dir).unwrap();
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is ours");
+        std::fs::remove_dir_all(&self.dir).expect("the folder is ours");
     }
 }
 
