@@ -6,6 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use sillage_eventlog::DeadLetterStats;
 use sillage_ingest::SignalSnapshot;
 use sillage_ledger::Total;
 use sillage_store::RedisStats;
@@ -81,6 +82,14 @@ impl Snapshot {
         add("log_bytes", "Bytes written", true, each(&|p| number(p.log.stats().bytes)));
         let failed = each(&|p| i64::from(p.log.stats().failed));
         add("log_failed", "1 once the log's disk has failed", false, failed);
+        let letters =
+            |pick: fn(DeadLetterStats) -> u64| each(&|p| number(pick(p.dead_letters.stats())));
+        add("dead_letters_stored", "Dead letters kept", true, letters(|s| s.stored));
+        add("dead_letters_dropped", "Dead letters removed for room", true, letters(|s| s.dropped));
+        add("dead_letters_cut", "Dead letters kept in part", true, letters(|s| s.cut));
+        add("dead_letters_bytes", "Bytes of dead letters", false, letters(|s| s.kept_bytes));
+        let failed = letters(|s| s.failed.into());
+        add("dead_letters_failed", "1 once the dead letters' disk has failed", false, failed);
         let sessions = each(&|p| number(p.progress.sessions()));
         add("worker_sessions", "Sessions of all persons", false, sessions);
         let ledger = |pick: fn(&Total) -> u64| {
@@ -114,7 +123,15 @@ fn of_redis(projects: &[Watched]) -> Vec<Family> {
         };
         Family { name, help, counts, samples: stats.iter().map(sample).collect() }
     };
+    let trouble = |(project, stats): &(&str, RedisStats)| {
+        let labels =
+            vec![("project", (*project).to_owned()), ("trouble", stats.trouble?.name().to_owned())];
+        Some(Sample { labels, value: 1 })
+    };
+    let help = "What is wrong with Redis; no sample while nothing is";
+    let samples = stats.iter().filter_map(trouble).collect();
     vec![
+        Family { name: "redis_trouble", help, counts: false, samples },
         family("redis_connected", "1 while Redis is connected", false, |s| s.connected.into()),
         family("redis_filled", "1 while Redis holds everybody", false, |s| s.filled.into()),
         family("redis_lag_ms", "Age of the oldest change not in Redis", false, |s| s.lag_ms),

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sillage_eventlog::FileLog;
+use sillage_eventlog::{DeadLetters, FileLog};
 use sillage_ingest::Ingest;
 use sillage_store::{RedisCheck, Shown};
 use std::convert::Infallible;
@@ -86,6 +86,7 @@ pub(crate) struct Watched {
     pub(crate) name: String,
     pub(crate) progress: Progress,
     pub(crate) log: Arc<FileLog>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) view: Arc<Shown>,
     /// The Redis it is written to, if there is one.
     pub(crate) redis: Option<RedisCheck>,
@@ -102,6 +103,7 @@ impl Ops {
             name: project.config.name.clone(),
             progress: project.progress(),
             log: Arc::clone(&project.log),
+            dead_letters: Arc::clone(&project.dead_letters),
             view: Arc::clone(&project.shown),
             redis: checks.get(index).cloned(),
         });
@@ -131,7 +133,7 @@ impl Ops {
         })
     }
 
-    /// Ready once everything known before the start is readable, and neither log nor worker has failed.
+    /// Ready once everything known before the start is readable, and nothing that is needed has failed.
     fn ready(&self) -> Response<Full<Bytes>> {
         for project in &self.projects {
             let name = &project.name;
@@ -141,6 +143,12 @@ impl Ops {
             }
             if project.log.stats().failed {
                 let why = format!("the log of {name} has failed; restart once its disk is well\n");
+                return text(StatusCode::SERVICE_UNAVAILABLE, why);
+            }
+            if project.dead_letters.stats().failed {
+                let why = format!(
+                    "the dead letters of {name} have failed; restart once the disk is well\n"
+                );
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
             if !project.progress.recovered() {

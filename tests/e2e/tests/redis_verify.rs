@@ -245,6 +245,10 @@ fn only_an_admin_may_ask_and_everybody_who_reads_sees_how_redis_is() {
     assert!(number("redis_lag_ms") > 1_000 && number("redis_dirty_persons") > 0, "{metrics}");
     assert!(number("redis_writes_total") >= PERSONS && number("redis_outages_total") > 0);
     assert_eq!(number("redis_refills_total"), 1);
+    let why = "sillage_redis_trouble{project=\"shop\",trouble=\"unreachable\"} 1";
+    assert!(metrics.contains(why), "{metrics}");
+    let wrong = http.admin("GET", "/v1/redis", "").json()["redis"].clone();
+    assert_eq!((&wrong["trouble"], &wrong["topology"]), (&"unreachable".into(), &"single".into()));
     redis.restart();
     until("Redis to be filled again", || {
         let redis = summary(&mut http)["redis"].clone();

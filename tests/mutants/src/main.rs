@@ -60,7 +60,14 @@ impl Bench {
         let mut missed = 0;
         for mutant in &mutants {
             let begun = Instant::now();
-            let noticed = self.one(&suite, mutant)?;
+            let noticed = match self.one(&suite, mutant) {
+                Ok(noticed) => noticed,
+                Err(error) => {
+                    missed += 1;
+                    println!("FAILED  {error}");
+                    continue;
+                }
+            };
             let is_known = noticed.iter().any(|what| mutant.caught.contains(what));
             missed += u32::from(!is_known);
             let word = if is_known { "caught" } else { "MISSED" };

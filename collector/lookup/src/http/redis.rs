@@ -10,7 +10,7 @@ use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use http_body_util::Full;
 use serde::Serialize;
-use sillage_store::{Fault, RedisPhase, RedisReport, RedisStats};
+use sillage_store::{Fault, RedisPhase, RedisReport, RedisStats, RedisTrouble};
 use std::collections::BTreeMap;
 
 /// What can be asked of a Redis.
@@ -100,8 +100,12 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct Redis {
+    topology: &'static str,
     #[serde(flatten)]
     writer: Writer,
+    /// A word for what is wrong and what to do about it; both `null` while all is well.
+    trouble: Option<&'static str>,
+    advice: Option<&'static str>,
     writes: u64,
     refused: u64,
     retries: u64,
@@ -198,7 +202,17 @@ impl<'a> Report<'a> {
 #[must_use]
 pub fn redis_document(project: &str, stats: RedisStats, run: Option<&RedisRun>) -> Vec<u8> {
     let RedisStats { writes, refused, retries, outages, refills, .. } = stats;
-    let redis = Redis { writer: Writer::from(stats), writes, refused, retries, outages, refills };
+    let redis = Redis {
+        topology: stats.topology.name(),
+        writer: Writer::from(stats),
+        trouble: stats.trouble.map(RedisTrouble::name),
+        advice: stats.trouble.map(RedisTrouble::advice),
+        writes,
+        refused,
+        retries,
+        outages,
+        refills,
+    };
     to_json(&Document { project, redis, run: run.map(Run::of) })
 }
 
