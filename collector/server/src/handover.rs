@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead as _, BufReader, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,6 +55,25 @@ struct Hello {
 pub(crate) struct Sockets(Vec<(SocketAddr, TcpListener)>);
 
 impl Sockets {
+    /// Keeps a copy of a listening socket.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn keep(&mut self, listener: &impl AsFd) -> io::Result<()> {
+        let copy = TcpListener::from(listener.as_fd().try_clone_to_owned()?);
+        self.0.push((copy.local_addr()?, copy));
+        Ok(())
+    }
+
+    /// Copies of all.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let copy = |(at, listener): &(SocketAddr, TcpListener)| Ok((*at, listener.try_clone()?));
+        self.0.iter().map(copy).collect::<io::Result<_>>().map(Self)
+    }
+
     /// The one for an address; port 0 is content with any port.
     pub(crate) fn take(&mut self, wanted: SocketAddr) -> Option<TcpListener> {
         let fits =
@@ -80,7 +99,7 @@ impl Offer {
     ///
     /// # Errors
     /// What the system says; a folder with a name of a hundred bytes is too long for a socket file.
-    pub(crate) fn open(data_dir: &Path, sockets: Vec<(SocketAddr, OwnedFd)>) -> io::Result<Self> {
+    pub(crate) fn open(data_dir: &Path, sockets: Sockets) -> io::Result<Self> {
         let path = data_dir.join(FILE);
         // Whoever made it is gone: the data folder is ours.
         match std::fs::remove_file(&path) {
@@ -111,7 +130,7 @@ impl Offer {
     }
 }
 
-async fn wait_for_taker(listener: &UnixListener, sockets: &[(SocketAddr, OwnedFd)]) -> Parting {
+async fn wait_for_taker(listener: &UnixListener, sockets: &Sockets) -> Parting {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match tokio::time::timeout(WORD_TIMEOUT, offer(&stream, sockets))
@@ -130,14 +149,11 @@ async fn wait_for_taker(listener: &UnixListener, sockets: &[(SocketAddr, OwnedFd
 }
 
 /// Gives copies of the sockets and waits for the word.
-async fn offer(
-    stream: &tokio::net::UnixStream,
-    sockets: &[(SocketAddr, OwnedFd)],
-) -> io::Result<()> {
-    let addresses = sockets.iter().map(|(address, _)| *address).collect();
+async fn offer(stream: &tokio::net::UnixStream, sockets: &Sockets) -> io::Result<()> {
+    let addresses = sockets.0.iter().map(|(address, _)| *address).collect();
     let mut hello = serde_json::to_string(&Hello { version: VERSION, addresses })?;
     hello.push('\n');
-    let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(|(_, fd)| fd.as_fd()).collect();
+    let descriptors: Vec<BorrowedFd<'_>> = sockets.0.iter().map(|(_, fd)| fd.as_fd()).collect();
     let sent = stream
         .async_io(Interest::WRITABLE, || {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];

@@ -22,6 +22,7 @@ mod ops;
 mod pressure;
 mod project;
 mod redis_desk;
+mod reopen;
 mod replay;
 mod reserve;
 mod running;

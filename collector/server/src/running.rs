@@ -12,6 +12,7 @@ use crate::ops::{self, Ops};
 use crate::pressure;
 use crate::project::{Progress, Project};
 use crate::redis_desk::Desk;
+use crate::reopen::Reopening;
 use crate::reserve::Reserve;
 use crate::told::Teller;
 use anyhow::Context as _;
@@ -32,7 +33,6 @@ use sillage_store::{RedisCheck, RedisWriter};
 use sillage_tag::Tag;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -68,6 +68,7 @@ pub(crate) struct Running {
     is_parting: Arc<AtomicBool>,
     http_face: JoinHandle<()>,
     faces: Vec<JoinHandle<()>>,
+    sockets: Sockets,
     /// None if the data folder cannot hold a socket file.
     offer: Option<Offer>,
 }
@@ -142,10 +143,10 @@ impl Running {
         site: Option<Site>,
         mut sockets: Sockets,
     ) -> anyhow::Result<Self> {
-        let listener = listen(config.server.listen, &mut sockets)?;
+        let mut kept = Sockets::default();
+        let listener = listen(config.server.listen, &mut sockets, &mut kept)?;
         let http = listener.local_addr()?;
         let places = descriptors::fitting(&config);
-        let mut offered = vec![(http, listener.as_fd().try_clone_to_owned()?)];
         let open = |project| Project::open(&config, project, &clock);
         let projects = config.projects.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let ingest = Arc::new(door(&config, &projects, clock)?);
@@ -156,16 +157,15 @@ impl Running {
         let resp = match config.redis.listen.as_str() {
             "" => None,
             address => {
-                let listener = listen(address.parse().context("redis.listen")?, &mut sockets)?;
+                let at = address.parse().context("redis.listen")?;
+                let listener = listen(at, &mut sockets, &mut kept)?;
                 let address = listener.local_addr()?;
-                offered.push((address, listener.as_fd().try_clone_to_owned()?));
                 faces.push(start_resp(listener, &config, &projects, places.redis, &stopped));
                 Some(address)
             }
         };
         if let Some(address) = config.server.ops_address()? {
-            let listener = listen(address, &mut sockets)?;
-            offered.push((listener.local_addr()?, listener.as_fd().try_clone_to_owned()?));
+            let listener = listen(address, &mut sockets, &mut kept)?;
             faces.push(ops::serve(
                 listener,
                 Ops::new(&projects, &checks, &ingest),
@@ -208,7 +208,8 @@ impl Running {
             is_parting,
             http_face,
             faces,
-            offer: offer(&config, offered),
+            offer: offer(&config, kept.try_clone()?),
+            sockets: kept,
         })
     }
 
@@ -238,11 +239,23 @@ impl Running {
         }
     }
 
+    /// Waits for a log that has failed to be worth opening again.
+    pub(crate) fn reopening(&self, config: &Config) -> Reopening {
+        let logs = self.projects.iter().map(|project| Arc::clone(&project.log)).collect();
+        let letters = self.projects.iter().map(|p| Arc::clone(&p.dead_letters)).collect();
+        Reopening::new(config, logs, letters, Arc::clone(&self.ingest))
+    }
+
+    /// Copies of what is listened on, for the collector that follows in this process.
+    pub(crate) fn sockets(&self) -> std::io::Result<Sockets> {
+        self.sockets.try_clone()
+    }
+
     /// Finishes what was begun: open requests, the fold, the last writes and checkpoints.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.ingest.drain();
-        // Its copies of the sockets would let connections in that nobody will answer.
-        drop(self.offer);
+        // Their copies of the sockets would let connections in that nobody will answer.
+        drop((self.offer, self.sockets));
         self.stop_http.send_if_modified(|stop| {
             let is_first = stop.is_none();
             stop.get_or_insert_default();
@@ -271,7 +284,7 @@ impl Running {
 }
 
 /// The way for another process to take over, where the data folder can have a socket file.
-fn offer(config: &Config, sockets: Vec<(SocketAddr, OwnedFd)>) -> Option<Offer> {
+fn offer(config: &Config, sockets: Sockets) -> Option<Offer> {
     Offer::open(&config.server.data_dir, sockets)
         .inspect_err(|error| tracing::warn!(%error, "no other process will be able to take over"))
         .ok()
@@ -353,13 +366,19 @@ async fn write_counts(ingest: Arc<Ingest<FileLog>>, mut stopped: watch::Receiver
     }
 }
 
-/// The listening socket of an address: the one that was handed over, or a new one.
-fn listen(address: SocketAddr, sockets: &mut Sockets) -> anyhow::Result<TcpListener> {
+/// The listening socket of an address: the one that was handed over, or a new one. A copy is kept.
+fn listen(
+    address: SocketAddr,
+    sockets: &mut Sockets,
+    kept: &mut Sockets,
+) -> anyhow::Result<TcpListener> {
     let listener = match sockets.take(address) {
         Some(listener) => TcpListener::from_std(listener),
         None => accept::bind(address),
     };
-    listener.with_context(|| format!("cannot listen on {address}"))
+    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+    kept.keep(&listener)?;
+    Ok(listener)
 }
 
 fn watch_pressure(

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+/// Who has not ended by then has noticed: without a bug the slowest takes a minute. In words of `timeout`.
+const END_WITHIN: &str = "5m";
+
 struct Bench {
     root: PathBuf,
     tree: PathBuf,
@@ -112,8 +115,8 @@ impl Bench {
         let words: Vec<String> =
             detector.run.iter().map(|w| w.replace("{target}", &target)).collect();
         let (program, arguments) = words.split_first().ok_or("a detector runs nothing")?;
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.tree);
+        let mut command = Command::new("timeout");
+        command.arg(END_WITHIN).arg(program).args(arguments).current_dir(&self.tree);
         command.env("CARGO_TARGET_DIR", &self.target);
         command.env("SILLAGE_BIN", self.target.join("debug/sillage"));
         let output = command.output().map_err(|error| format!("{program}: {error}"))?;

@@ -2,9 +2,14 @@ use crate::cli::Serve;
 use crate::config::Config;
 use crate::handover::{Offered, Parting, Sockets};
 use crate::project;
+use crate::reopen::Patience;
 use crate::running::Running;
 use anyhow::{Context as _, bail};
 use sillage_eventlog::Clock;
+use std::time::Duration;
+
+/// How long what still waits for a disk that hangs is waited for when everything is opened anew.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a collector ends.
 enum Reason {
@@ -12,6 +17,8 @@ enum Reason {
     Asked(&'static str),
     /// Another process takes its place.
     Taken(Parting),
+    /// A log had failed, and its disk is well again.
+    Mended,
 }
 
 /// Runs the collector until SIGTERM or SIGINT, then drains; or until another one takes over.
@@ -26,27 +33,52 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<()> {
     if config.projects.is_empty() {
         bail!("the configuration has no project; add a [[project]] with a name and a write key");
     }
-    let sockets = if args.takeover { take_over(&config)? } else { Sockets::default() };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("http")
-        .build()
-        .context("cannot start the threads of the server")?;
-    runtime.block_on(async {
-        let mut running = Running::start(config, Clock::system(), None, sockets).await?;
-        match end_of(&mut running).await? {
-            Reason::Asked(reason) => {
-                tracing::info!(reason, "draining");
-                running.stop().await
-            }
-            Reason::Taken(parting) => {
-                tracing::info!("another process takes over");
-                let parted = running.part().await;
-                drop(parting);
-                parted
-            }
+    let mut sockets = if args.takeover { take_over(&config)? } else { Sockets::default() };
+    let mut patience = Patience::new();
+    loop {
+        // One for each life: with it ends whatever a life has begun.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("http")
+            .build()
+            .context("cannot start the threads of the server")?;
+        let lived = runtime.block_on(live(config.clone(), sockets, patience.pause()));
+        runtime.shutdown_timeout(LEAVE_WITHIN);
+        let Some(kept) = lived? else { return Ok(()) };
+        sockets = kept;
+        patience.again();
+    }
+}
+
+/// Runs until there is a reason to end; the sockets, if that was to open everything anew.
+async fn live(
+    config: Config,
+    sockets: Sockets,
+    pause: Duration,
+) -> anyhow::Result<Option<Sockets>> {
+    let mut running = Running::start(config.clone(), Clock::system(), None, sockets).await?;
+    match end_of(&mut running, &config, pause).await? {
+        Reason::Asked(reason) => {
+            tracing::info!(reason, "draining");
+            running.stop().await?;
         }
-    })
+        Reason::Taken(parting) => {
+            tracing::info!("another process takes over");
+            let parted = running.part().await;
+            drop(parting);
+            parted?;
+        }
+        Reason::Mended => {
+            tracing::warn!("the disk is well again: everything is opened anew");
+            let sockets = running.sockets().context("cannot keep the listening sockets")?;
+            // What could not be written is what is opened anew for.
+            if let Err(error) = running.part().await {
+                tracing::warn!(%error, "not everything was closed in good order");
+            }
+            return Ok(Some(sockets));
+        }
+    }
+    Ok(None)
 }
 
 /// The sockets of the collector that runs on the same data folder, once it has closed its files; none if no
@@ -63,16 +95,18 @@ fn take_over(config: &Config) -> anyhow::Result<Sockets> {
     offered.take(config.server.drain.duration())
 }
 
-/// Waits for a signal, for a failure that only a restart can mend, or for a successor.
-async fn end_of(running: &mut Running) -> anyhow::Result<Reason> {
+/// Waits for a signal, for a failure that only a restart can mend, for a successor, or for a disk to be well.
+async fn end_of(running: &mut Running, config: &Config, pause: Duration) -> anyhow::Result<Reason> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let failed = running.failed();
+    let reopening = running.reopening(config);
     tokio::select! {
         _ = terminate.recv() => Ok(Reason::Asked("SIGTERM")),
         _ = interrupt.recv() => Ok(Reason::Asked("SIGINT")),
         () = failed => Ok(Reason::Asked("a worker failed")),
+        () = reopening.worth_trying(pause) => Ok(Reason::Mended),
         parting = running.taken_over() => Ok(Reason::Taken(parting)),
     }
 }

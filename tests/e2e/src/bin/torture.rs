@@ -1,7 +1,8 @@
 //! `torture [--kills N] [--cuts N] [--control N] [--faults 1|2] [--damage 1|2] [--seed S] [--seconds T]`: so many
 //! kills, power cuts, and cuts of a collector that answers too early, in worlds of some twenty deaths each; some
-//! (1) or all (2) faults of the disk and damages to files. `--seconds` begins no more worlds after that time. Prints what was met; ends with 1 if anything was lost, doubled or wrong, if kills came only
-//! while nothing was done, or if the control lost nothing.
+//! (1) or all (2) faults of the disk and damages to files. `--seconds` begins no more worlds after that time. Prints
+//! what was met; ends with 1 if anything was lost, doubled or wrong, if kills came only while nothing was done, or if
+//! the control lost nothing.
 use sillage_e2e::torture::check::Findings;
 use sillage_e2e::torture::faults::Case;
 use sillage_e2e::torture::report::{HEAD, Tally};

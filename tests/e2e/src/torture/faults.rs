@@ -187,7 +187,7 @@ fn inodes(seed: u64) -> Case {
     Case { fault: "hardly an inode is left".to_owned(), outcome: outcome() }
 }
 
-/// No reserve was wanted and the disk is full to the last byte: the log fails for good, and is opened anew.
+/// No reserve was wanted and the disk is full to the last byte: the log fails, and is opened anew when there is room.
 fn full(seed: u64) -> Case {
     let outcome = || {
         let settings = Settings { reserve_mib: Some(0), ..Settings::default() };
@@ -198,7 +198,9 @@ fn full(seed: u64) -> Case {
         rig.comes("the log to fail", || rig.node.readyz().is_none_or(|(status, _)| status == 503))?;
         stands(&rig)?;
         std::fs::remove_file(&filling).map_err(|e| e.to_string())?;
-        rig.all_is_there("stopped acknowledging, was well after a restart with room")
+        rig.comes("ready", || rig.node.is_ready())?;
+        rig.flows()?;
+        rig.all_is_there("stopped acknowledging, opened everything anew once there was room")
     };
     Case { fault: "disk full to the last byte, no reserve".to_owned(), outcome: outcome() }
 }
@@ -282,7 +284,10 @@ fn failing(seed: u64, call: &'static str, at: u64, deed: Deed) -> Case {
             None => "ended, for a supervisor to start it",
             Some((503, _)) => {
                 stands(&rig)?;
-                "answered 503 until it was started anew"
+                rig.node.end_of_deeds();
+                rig.comes("ready", || rig.node.is_ready())?;
+                rig.flows()?;
+                "answered 503, then opened everything anew by itself"
             }
             // It was a file that is written again, or another's.
             Some(_) => "went on",

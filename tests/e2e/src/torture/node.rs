@@ -261,6 +261,23 @@ impl Node {
         text.contains("(INJECTED)") || text.contains("(DELAYED)")
     }
 
+    /// Lets go of it, so that nothing more is done to it. strace heeds no milder signal.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn end_of_deeds(&self) {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let tracer = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim();
+            (line != "0").then(|| line.to_owned())
+        };
+        while let Some(tracer) = tracer() {
+            drop(Command::new("kill").args(["-KILL", &tracer]).status());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Memory that it holds, in bytes.
     ///
     /// # Panics

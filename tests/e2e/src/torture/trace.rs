@@ -97,8 +97,9 @@ impl Injection {
         if let Some(path) = path {
             arguments.extend(["-P".to_owned(), path.display().to_string()]);
         }
-        if !matches!(self.deed, Deed::Kill) {
-            // Where only the wanted calls stop the process it is as fast as ever; signals need the slow way.
+        if matches!(self.deed, Deed::Delay(_)) {
+            // Where only the wanted calls stop the process it is as fast as ever; signals need the slow way, and so
+            // does letting go of it.
             arguments.push("--seccomp-bpf".to_owned());
         }
         arguments.extend(["-e".to_owned(), format!("trace={call}")]);

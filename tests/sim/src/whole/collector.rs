@@ -162,11 +162,12 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Opens everything and loads the last checkpoint.
+    /// Opens everything and loads the last checkpoints, with so many workers.
     ///
     /// # Errors
     /// What does not open.
-    pub fn start(ground: &Ground, plan: &Plan) -> Result<Self, NoStart> {
+    pub fn start(ground: &Ground, plan: &Plan, workers: usize) -> Result<Self, NoStart> {
+        let count = u16::try_from(workers).expect("few");
         let disk = || Arc::new(ground.disk.clone()) as Arc<dyn Disk>;
         let log = FileLog::open_by_hand(ground.log_config(plan), disk()).map_err(NoStart::Log)?;
         let log = Arc::new(log);
@@ -179,10 +180,10 @@ impl Collector {
         let letters = Arc::new(letters);
         let view = view(ground);
         let mut workers = Vec::new();
-        for index in 0..plan.workers {
+        for index in 0..count {
             let config = WorkerConfig {
                 index,
-                count: plan.workers,
+                count,
                 // Only when the world says so.
                 checkpoint_every: Duration::MAX,
                 ..WorkerConfig::single()

@@ -15,7 +15,7 @@ pub struct Plan {
     pub moves: u32,
     /// Devices that send.
     pub senders: usize,
-    /// Workers of the collector.
+    /// Workers of the collector, at most: each start may have another number of them.
     pub workers: u16,
     /// Events of a batch, at most.
     pub batch_events: usize,
@@ -83,7 +83,7 @@ impl Plan {
         Self {
             moves: u32::try_from(rng.range(150, 700)).expect("few"),
             senders: usize::try_from(rng.range(1, 6)).expect("few"),
-            workers: u16::try_from(rng.range(1, 2)).expect("few"),
+            workers: u16::try_from(rng.range(1, 3)).expect("few"),
             batch_events: usize::try_from(rng.range(1, 8)).expect("few"),
             segment_bytes: *rng.pick(&[1_024, 2_048, 4_096, 16_384, 65_536]),
             window_ms: *rng.pick(&[60_000, 600_000, 7 * 86_400_000]),

@@ -74,6 +74,8 @@ pub struct World {
     pub(super) met: Met,
     pub(super) trace: Trace,
     pub(super) rng: Rng,
+    /// How many workers each start has.
+    workers: Rng,
     follow: Follow,
 }
 
@@ -127,6 +129,7 @@ impl World {
             met: Met::default(),
             trace: Trace::default(),
             rng: Rng::new(seed),
+            workers: Rng::new(seed ^ 0x776f_726b_6572),
             follow: Follow::Silent,
             plan,
         }
@@ -483,7 +486,8 @@ impl World {
                 let ops = self.rng.range(1, 60).cast_unsigned();
                 self.ground.disk.die_in(ops);
             }
-            match Collector::start(&self.ground, &self.plan) {
+            let workers = self.workers.index(usize::from(self.plan.workers)) + 1;
+            match Collector::start(&self.ground, &self.plan, workers) {
                 Ok(collector) if !self.ground.disk.is_dead() => {
                     self.collector = Some(collector);
                     return self.started();

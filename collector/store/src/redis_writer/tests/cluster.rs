@@ -228,6 +228,32 @@ async fn what_an_older_epoch_still_sends_changes_no_set() {
 }
 
 #[tokio::test]
+async fn a_cluster_keeps_the_higher_of_two_versions() {
+    let cluster = Cluster::start().await;
+    let high = (1 << 60) + 1;
+    let newer = sample::view();
+    newer.publish(with_segments(person("u:1", high), &[(1, 5)]), &[], NOW);
+    newer.publish(person("u:2", 9), &[], NOW);
+    let writer = cluster.writer(&newer);
+    writer.settled().await;
+    writer.shutdown().await;
+    let older = sample::view();
+    older.publish(person("u:1", high - 1), &[], NOW);
+    older.publish(person("u:2", 10), &[], NOW);
+    let writer = cluster.writer(&older);
+    writer.settled().await;
+    writer.rebuild();
+    writer.settled().await;
+    let mut redis = cluster.client().await;
+    let versions = (
+        ask::<String>(&mut redis, &["HGET", "sl:shop:u:1", "v"]).await,
+        ask::<String>(&mut redis, &["HGET", "sl:shop:u:2", "v"]).await,
+        ask::<Option<String>>(&mut redis, &["HGET", "sl:shop:u:1", "seg:vip"]).await,
+    );
+    assert_eq!(versions, (high.to_string(), "10".to_owned(), Some("5".to_owned())));
+}
+
+#[tokio::test]
 async fn slots_move_while_they_are_written() {
     let cluster = Cluster::start().await;
     let view = sample::view();
