@@ -14,6 +14,9 @@ pub struct WorkerConfig {
     /// At most this long after a change is its person's state in the store. Longer costs less, and
     /// more log to fold again after a crash. Default 30 s.
     pub checkpoint_every: Duration,
+    /// Bytes of log read in one go. Larger batches coalesce more changes of one person into one
+    /// publication; smaller ones are readable sooner. Default 1 MiB; one group commit is at most 4 MiB.
+    pub read_bytes: usize,
 }
 
 impl WorkerConfig {
@@ -26,12 +29,12 @@ impl WorkerConfig {
             count: 1,
             generation: 1,
             checkpoint_every: Duration::from_secs(30),
+            read_bytes: READ_BYTES,
         }
     }
 }
 
-/// Bytes of log read in one go. Larger batches coalesce more changes of one person into one
-/// publication; smaller ones are readable sooner. One group commit is at most 4 MiB.
+/// Bytes of log read in one go by default, and by a rebuild.
 pub(crate) const READ_BYTES: usize = 1 << 20;
 
 /// Longest sleep while nothing happens, so that a stop request and a clock that was set are noticed.

@@ -3,9 +3,7 @@ use crate::counts::note_name;
 use crate::fold::Folder;
 use crate::halt::{Halt, Halter, Order, Reached, Replacement};
 use crate::ledger::{self, LedgerHandle};
-use crate::limits::{
-    CHECKPOINT_DIRTY, IDLE_WAIT, MOVE_PERSONS, READ_BYTES, RETRY_WAIT, WAKES_PER_TURN,
-};
+use crate::limits::{CHECKPOINT_DIRTY, IDLE_WAIT, MOVE_PERSONS, RETRY_WAIT, WAKES_PER_TURN};
 use crate::stats::WorkerStats;
 use crate::{WorkerConfig, WorkerError};
 use parking_lot::Mutex;
@@ -125,6 +123,9 @@ pub(crate) struct Worker<L> {
     owned: Vec<Partition>,
     /// For each partition: everything before this is in its states.
     done: Vec<u64>,
+    /// From here on all partitions stand at the cursor. Before, after a start with another number of
+    /// workers, some are ahead of it.
+    level: Cursor,
     cursor: Cursor,
     checkpointed: (Cursor, Instant),
     halts: Receiver<Halt>,
@@ -203,6 +204,7 @@ impl<L: EventLog> Worker<L> {
             stop: Arc::default(),
             owned,
             done,
+            level: Cursor(known),
             cursor,
             checkpointed: (cursor, Instant::now()),
             halts: crate::halt::channel().1,
@@ -243,7 +245,8 @@ impl<L: EventLog> Worker<L> {
         let before = self.cursor;
         self.read(appends, Cursor(u64::MAX))?;
         let caught_up = self.cursor >= self.parts.log.end();
-        let fired = self.fire(caught_up);
+        // The log's own clock stands where the foremost partition is, ahead of facts of the others.
+        let fired = if self.cursor >= self.level { self.fire(caught_up) } else { 0 };
         self.publish(None);
         self.report(caught_up);
         Ok((caught_up, self.cursor != before || fired >= WAKES_PER_TURN))
@@ -253,7 +256,7 @@ impl<L: EventLog> Worker<L> {
     fn read(&mut self, appends: &Appends, end: Cursor) -> Result<(), WorkerError> {
         let Self { parts, folder, done, config, .. } = self;
         let mut failed = None;
-        let next = parts.log.read(self.cursor, READ_BYTES, &mut |record| {
+        let next = parts.log.read(self.cursor, config.read_bytes, &mut |record| {
             let partition = record.partition.0;
             let mine = partition % config.count == config.index;
             let new = done.get(usize::from(partition)).is_some_and(|&d| record.block.0 >= d);
@@ -373,6 +376,10 @@ impl<L: EventLog> Worker<L> {
     pub(crate) fn checkpoint(&mut self, last: bool) -> Result<(), WorkerError> {
         if let Some(error) = self.checkpointer.failure() {
             return Err(error.into());
+        }
+        if self.cursor < self.level {
+            // It would say of those ahead that they know less than they do, and they would fold it again.
+            return Ok(());
         }
         if self.moving.is_some() {
             return self.move_on();

@@ -1,5 +1,5 @@
 //! Tests the tests: builds the product with one bug at a time and looks what notices it.
-//! `sillage-mutants --suite core|collector [--only TEXT] [--root TREE] [--work DIR]`.
+//! `sillage-mutants --suite core|collector [--only TEXT[|TEXT…]] [--root TREE] [--work DIR]`.
 //!
 //! The tree is copied to the working directory, which is kept, so that only what changes is built.
 #![allow(clippy::print_stdout, reason = "a command speaks to the terminal")]
@@ -49,8 +49,8 @@ impl Bench {
         copy(&self.root, &self.tree)
             .map_err(|error| format!("{}: {error}", self.root.display()))?;
         let suite = Suite::read(&self.root, suite)?;
-        let mutants: Vec<&Mutant> =
-            suite.mutant.iter().filter(|mutant| mutant.name.contains(only)).collect();
+        let is_wanted = |mutant: &&Mutant| only.split('|').any(|part| mutant.name.contains(part));
+        let mutants: Vec<&Mutant> = suite.mutant.iter().filter(is_wanted).collect();
         let needed = |d: &&Detector| {
             mutants.iter().any(|mutant| suite.detectors(mutant).any(|other| other.name == d.name))
         };

@@ -186,6 +186,7 @@ impl Collector {
                 count,
                 // Only when the world says so.
                 checkpoint_every: Duration::MAX,
+                read_bytes: plan.read_bytes,
                 ..WorkerConfig::single()
             };
             let parts = Parts {

@@ -17,6 +17,8 @@ pub struct Plan {
     pub senders: usize,
     /// Workers of the collector, at most: each start may have another number of them.
     pub workers: u16,
+    /// Bytes of log that a worker reads at once.
+    pub read_bytes: usize,
     /// Events of a batch, at most.
     pub batch_events: usize,
     /// Bytes of a segment of the log.
@@ -117,6 +119,7 @@ impl Plan {
             denied: sometimes(rng, 30, &[5, 30]),
             identify: sometimes(rng, 50, &[2, 10]),
             leaps: sometimes(rng, 60, &[5, 20]),
+            read_bytes: *rng.pick(&[256, 1_024, 1 << 20]),
         }
     }
 }
