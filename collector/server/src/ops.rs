@@ -142,12 +142,14 @@ impl Ops {
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
             if project.log.stats().failed {
-                let why = format!("the log of {name} has failed; restart once its disk is well\n");
+                let why = format!(
+                    "the log of {name} has failed; it is opened anew once its disk is well\n"
+                );
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
             if project.dead_letters.stats().failed {
                 let why = format!(
-                    "the dead letters of {name} have failed; restart once the disk is well\n"
+                    "the dead letters of {name} have failed; opened anew once the disk is well\n"
                 );
                 return text(StatusCode::SERVICE_UNAVAILABLE, why);
             }
