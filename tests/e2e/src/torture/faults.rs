@@ -102,6 +102,22 @@ impl Rig {
         }
     }
 
+    /// Waits until events are taken again, or until it has ended because a worker failed.
+    fn recovers(&mut self) -> Result<&'static str, String> {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(20) {
+            if self.node.ended().is_some() {
+                return Ok("then ended, for a supervisor to start it");
+            }
+            if self.node.is_ready() {
+                self.flows()?;
+                return Ok("then opened everything anew by itself");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(format!("waited 20 s for it to recover:\n{}", self.node.tail()))
+    }
+
     /// Ends it as a power button would, mounts its disk anew, starts it and compares everything.
     fn all_is_there(mut self, what: &str) -> Result<String, String> {
         let met = self.load.take().expect("it runs").stop();
@@ -191,16 +207,15 @@ fn inodes(seed: u64) -> Case {
 fn full(seed: u64) -> Case {
     let outcome = || {
         let settings = Settings { reserve_mib: Some(0), ..Settings::default() };
-        let rig = Rig::new(seed, &settings, &[], None);
+        let mut rig = Rig::new(seed, &settings, &[], None);
         rig.flows()?;
         let filling = rig.volume.path().join("filling");
         fill(&filling, 0);
         rig.comes("the log to fail", || rig.node.readyz().is_none_or(|(status, _)| status == 503))?;
         stands(&rig)?;
         std::fs::remove_file(&filling).map_err(|e| e.to_string())?;
-        rig.comes("ready", || rig.node.is_ready())?;
-        rig.flows()?;
-        rig.all_is_there("stopped acknowledging, opened everything anew once there was room")
+        let then = rig.recovers()?;
+        rig.all_is_there(&format!("stopped acknowledging; given room, {then}"))
     };
     Case { fault: "disk full to the last byte, no reserve".to_owned(), outcome: outcome() }
 }
@@ -268,7 +283,7 @@ fn failing(seed: u64, call: &'static str, at: u64, deed: Deed) -> Case {
         node.start(Some(&injection));
         let start = node.wait_ready();
         let load = Load::start(node.http, seed, &journal, PACE);
-        let rig = Rig { load: Some(load), node, volume, journal, _folder: folder };
+        let mut rig = Rig { load: Some(load), node, volume, journal, _folder: folder };
         if matches!(start, Start::Ended(_)) {
             return rig.all_is_there("refused to start");
         }
@@ -281,18 +296,16 @@ fn failing(seed: u64, call: &'static str, at: u64, deed: Deed) -> Case {
         }
         std::thread::sleep(Duration::from_millis(400));
         let what = match rig.node.readyz() {
-            None => "ended, for a supervisor to start it",
+            None => "ended, for a supervisor to start it".to_owned(),
             Some((503, _)) => {
                 stands(&rig)?;
                 rig.node.end_of_deeds();
-                rig.comes("ready", || rig.node.is_ready())?;
-                rig.flows()?;
-                "answered 503, then opened everything anew by itself"
+                format!("answered 503, {}", rig.recovers()?)
             }
             // It was a file that is written again, or another's.
-            Some(_) => "went on",
+            Some(_) => "went on".to_owned(),
         };
-        rig.all_is_there(what)
+        rig.all_is_there(&what)
     };
     let name = if deed == Deed::Full { "ENOSPC" } else { "EIO" };
     Case { fault: format!("{name} at {call} {at}"), outcome: outcome() }
