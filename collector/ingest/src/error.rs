@@ -104,6 +104,9 @@ pub enum Refusal {
     /// Send the same again later; the operator has to make room.
     #[error("the disk is nearly full and takes no more events; send the same again later")]
     DiskFull,
+    /// Send the same again later; the operator has to give memory.
+    #[error("the collector's memory is full and takes no more events; send the same again later")]
+    MemoryFull,
     /// Send the same again later: it may have become durable and is then recognised.
     #[error("the disk has not confirmed the events in time; send the same again later")]
     DiskStuck,
@@ -181,6 +184,7 @@ impl Refusal {
                 no(S::UNPROCESSABLE_ENTITY, "no_valid_event", "No valid event", L::INFO)
             }
             Self::Overloaded => unavailable("overloaded", "Overloaded", RETRY_AFTER_OVERLOAD_S),
+            Self::MemoryFull => unavailable("overloaded", "Overloaded", RETRY_AFTER_STORAGE_S),
             Self::RateLimited(after_s) => Face {
                 retry_after_s: Some(*after_s),
                 ..later(S::TOO_MANY_REQUESTS, "rate_limited", "Quota used up", L::WARN)

@@ -39,6 +39,7 @@ pub struct Ingest<L> {
     signals: Signals,
     draining: AtomicBool,
     disk_full: AtomicBool,
+    memory_full: AtomicBool,
     next_request: AtomicU64,
     partitions: u16,
 }
@@ -77,6 +78,7 @@ impl<L: EventLog> Ingest<L> {
             in_flight,
             draining: AtomicBool::new(false),
             disk_full: AtomicBool::new(false),
+            memory_full: AtomicBool::new(false),
             // Ids need not be secret, only different from those of the last run.
             next_request: AtomicU64::new(RandomState::new().hash_one(0_u8)),
         })
@@ -109,6 +111,17 @@ impl<L: EventLog> Ingest<L> {
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         self.disk_full.load(Ordering::Relaxed)
+    }
+
+    /// Whether requests are refused, before anything of them is read, because memory is full.
+    pub fn set_memory_full(&self, full: bool) {
+        self.memory_full.store(full, Ordering::Relaxed);
+    }
+
+    /// What [`Ingest::set_memory_full`] said last.
+    #[must_use]
+    pub fn is_memory_full(&self) -> bool {
+        self.memory_full.load(Ordering::Relaxed)
     }
 
     /// What closes a project's intake, by the project's index.
@@ -172,8 +185,13 @@ impl<L: EventLog> Ingest<L> {
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::Draining.into());
         }
-        if self.is_disk_full() && !matches!(route, Route::Settings { .. }) {
-            return Err(Refusal::DiskFull.into());
+        if !matches!(route, Route::Settings { .. }) {
+            if self.is_disk_full() {
+                return Err(Refusal::DiskFull.into());
+            }
+            if self.is_memory_full() {
+                return Err(Refusal::MemoryFull.into());
+            }
         }
         if let Route::Settings { write_key } = route {
             // A 401 would say that a better key helps; to a browser the document is just not there.

@@ -17,6 +17,7 @@ mod http_client;
 mod id_key;
 mod import;
 mod linger;
+mod memory;
 mod metrics;
 mod ops;
 mod pressure;

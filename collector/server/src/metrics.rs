@@ -12,20 +12,31 @@ use sillage_ledger::Total;
 use sillage_store::RedisStats;
 use std::fmt;
 
+/// What of the machine is used up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exhausted {
+    pub(crate) disk: bool,
+    pub(crate) memory: bool,
+}
+
 /// All numbers now.
 pub(crate) fn render(
     projects: &[Watched],
     ingest: &SignalSnapshot,
-    is_disk_full: bool,
+    exhausted: Exhausted,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sillage");
     let mut snapshot = Snapshot::take(projects, ingest);
-    snapshot.0.push(Family {
-        name: "ingest_disk_full",
-        help: "1 while events are refused because the disk is nearly full",
+    let gauge = |name, help, is_so| Family {
+        name,
+        help,
         counts: false,
-        samples: vec![Sample { labels: Vec::new(), value: i64::from(is_disk_full) }],
-    });
+        samples: vec![Sample { labels: Vec::new(), value: i64::from(is_so) }],
+    };
+    let help = "1 while events are refused because the disk is nearly full";
+    snapshot.0.push(gauge("ingest_disk_full", help, exhausted.disk));
+    let help = "1 while events are refused because memory is full";
+    snapshot.0.push(gauge("ingest_memory_full", help, exhausted.memory));
     registry.register_collector(Box::new(snapshot));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;

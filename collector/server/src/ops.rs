@@ -1,5 +1,5 @@
 //! What orchestrators and monitors ask: is it alive, is it ready, what are its numbers.
-use crate::metrics;
+use crate::metrics::{self, Exhausted};
 use crate::project::{Progress, Project};
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -162,12 +162,17 @@ impl Ops {
             let why = "the disk is nearly full; make room\n".to_owned();
             return text(StatusCode::SERVICE_UNAVAILABLE, why);
         }
+        if self.ingest.is_memory_full() {
+            let why = "memory is full; give more of it\n".to_owned();
+            return text(StatusCode::SERVICE_UNAVAILABLE, why);
+        }
         text(StatusCode::OK, "ready\n".to_owned())
     }
 
     fn numbers(&self) -> Response<Full<Bytes>> {
-        let (ingest, is_full) = (self.ingest.signals().snapshot(), self.ingest.is_disk_full());
-        match metrics::render(&self.projects, &ingest, is_full) {
+        let exhausted =
+            Exhausted { disk: self.ingest.is_disk_full(), memory: self.ingest.is_memory_full() };
+        match metrics::render(&self.projects, &self.ingest.signals().snapshot(), exhausted) {
             Ok(numbers) => {
                 let mut answer = text(StatusCode::OK, numbers);
                 let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

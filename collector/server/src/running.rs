@@ -8,6 +8,7 @@ use crate::descriptors;
 use crate::handover::{Offer, Parting, Sockets};
 use crate::history::source::Historian;
 use crate::linger::Lingering;
+use crate::memory::Memory;
 use crate::ops::{self, Ops};
 use crate::pressure;
 use crate::project::{Progress, Project};
@@ -331,6 +332,10 @@ fn start_chores(
     // Before the first request.
     reserve.look();
     chores.push(tokio::spawn(reserve.watch(stopped.clone())));
+    if let Some(memory) = Memory::new(config, ingest) {
+        memory.look();
+        chores.push(tokio::spawn(memory.watch(stopped.clone())));
+    }
     chores
 }
 

@@ -201,6 +201,31 @@ fn quiet_p99(collector: &Collector, prefix: &str) -> Duration {
 }
 
 #[test]
+fn a_full_memory_takes_no_events_and_goes_on_answering() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut collector = start(&folder, "", "");
+    let taken = collector.http().batch(&batch("m", 50)).expect("it answers");
+    assert_eq!(taken.status, 200);
+    collector.settle();
+    let config = std::fs::read_to_string(collector.config()).expect("it was written");
+    let config = config.replacen(NO_BOUNDS, "memory_max_mib = 1", 1);
+    std::fs::write(collector.config(), config).expect("it is ours");
+    collector.stop();
+    drop(collector.spawn(&[]));
+    let mut http = until("it to listen", || Http::try_connect(collector.http));
+    let refused = http.batch(&batch("n", 50)).expect("it answers");
+    let code = refused.json()["code"].clone();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "10"), "{code}");
+    assert_eq!(code, "overloaded");
+    assert_eq!(http.get("/v1/devices/d-1", Project::READ_TOKEN).status, 200);
+    let ready = http.get("/readyz", "");
+    let why = String::from_utf8(ready.body).expect("text");
+    assert_eq!((ready.status, why.as_str()), (503, "memory is full; give more of it\n"));
+    assert_eq!(metric(&collector, "sillage_ingest_memory_full{}"), 1);
+    assert_eq!(summed(&collector), 50, "and nothing else");
+}
+
+#[test]
 fn health_is_told_while_every_connection_is_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let address = free_port();

@@ -75,6 +75,10 @@ pub(crate) struct ServerConfig {
     /// until there is more. Default: a twentieth of the disk and at most 1 GiB, but no less than two
     /// segments of each project's log. A full disk would stop the logs until a restart; 0 lets it.
     pub(crate) disk_reserve_mib: Option<u64>,
+    /// MiB of memory beyond which events are refused until it takes less; 0 never refuses. Default: three
+    /// quarters of what the machine or its control group has. States live in memory, and who takes more
+    /// than there is gets killed.
+    pub(crate) memory_max_mib: Option<u64>,
     /// At most this long is a state only in the log and in memory. Default `30s`: persons who do much
     /// in that time are written once, and after a crash half a minute of log is folded again, which
     /// takes a few seconds.
@@ -97,6 +101,7 @@ impl Default for ServerConfig {
             trusted_proxies: Vec::new(),
             drain: Span::from_secs(10),
             disk_reserve_mib: None,
+            memory_max_mib: None,
             checkpoint: Span::from_secs(30),
         }
     }
