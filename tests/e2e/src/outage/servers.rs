@@ -233,8 +233,9 @@ impl Servers {
                 self.data[1].signal("-CONT");
                 let address = self.data[1].address;
                 until("the replica to be promoted", || {
-                    let told = Resp::connect(address).ask(&["INFO", "replication"]).text();
-                    told.contains("role:master").then_some(())
+                    // Who promotes it has it close all connections.
+                    let told = Resp::try_connect(address)?.try_ask(&["INFO", "replication"])?;
+                    told.text().contains("role:master").then_some(())
                 });
             }
         }
