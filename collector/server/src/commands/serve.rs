@@ -7,6 +7,8 @@ use crate::running::Running;
 use anyhow::{Context as _, bail};
 use sillage_eventlog::Clock;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// How long what still waits for a disk that hangs is waited for when everything is opened anew.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<()> {
         bail!("the configuration has no project; add a [[project]] with a name and a write key");
     }
     let mut sockets = if args.takeover { take_over(&config)? } else { Sockets::default() };
+    let asked = signals()?;
     let mut patience = Patience::new();
     loop {
         // One for each life: with it ends whatever a life has begun.
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<()> {
             .thread_name("http")
             .build()
             .context("cannot start the threads of the server")?;
-        let lived = runtime.block_on(live(config.clone(), sockets, patience.pause()));
+        let lived = runtime.block_on(live(&config, sockets, (asked.clone(), patience.pause())));
         runtime.shutdown_timeout(LEAVE_WITHIN);
         let Some(kept) = lived? else { return Ok(()) };
         sockets = kept;
@@ -52,12 +55,13 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<()> {
 
 /// Runs until there is a reason to end; the sockets, if that was to open everything anew.
 async fn live(
-    config: Config,
+    config: &Config,
     sockets: Sockets,
-    pause: Duration,
+    (asked, pause): (Asked, Duration),
 ) -> anyhow::Result<Option<Sockets>> {
     let mut running = Running::start(config.clone(), Clock::system(), None, sockets).await?;
-    match end_of(&mut running, &config, pause).await? {
+    let reopening = running.reopening(config);
+    match end_of(&mut running, reopening.worth_trying(pause), asked).await {
         Reason::Asked(reason) => {
             tracing::info!(reason, "draining");
             running.stop().await?;
@@ -95,18 +99,42 @@ fn take_over(config: &Config) -> anyhow::Result<Sockets> {
     offered.take(config.server.drain.duration())
 }
 
-/// Waits for a signal, for a failure that only a restart can mend, for a successor, or for a disk to be well.
-async fn end_of(running: &mut Running, config: &Config, pause: Duration) -> anyhow::Result<Reason> {
-    use tokio::signal::unix::{SignalKind, signal};
+/// The signal that asks the process to end, once it has come.
+type Asked = watch::Receiver<Option<&'static str>>;
+
+/// Listens for signals from now on, whether a collector runs at the moment or not.
+fn signals() -> anyhow::Result<Asked> {
+    let (tell, asked) = watch::channel(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let context = runtime.enter();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    drop(context);
+    let listening = async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tell.send_replace(Some(name));
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || runtime.block_on(listening)).context("cannot start a thread")?;
+    Ok(asked)
+}
+
+/// Waits for a signal, for a failure that only a restart can mend, for a successor, or for a disk to be well.
+async fn end_of(
+    running: &mut Running,
+    mended: impl Future<Output = ()>,
+    mut asked: Asked,
+) -> Reason {
     let failed = running.failed();
-    let reopening = running.reopening(config);
     tokio::select! {
-        _ = terminate.recv() => Ok(Reason::Asked("SIGTERM")),
-        _ = interrupt.recv() => Ok(Reason::Asked("SIGINT")),
-        () = failed => Ok(Reason::Asked("a worker failed")),
-        () = reopening.worth_trying(pause) => Ok(Reason::Mended),
-        parting = running.taken_over() => Ok(Reason::Taken(parting)),
+        name = asked.wait_for(Option::is_some) => {
+            Reason::Asked(name.ok().and_then(|name| *name).unwrap_or("nobody listens for signals"))
+        }
+        () = failed => Reason::Asked("a worker failed"),
+        () = mended => Reason::Mended,
+        parting = running.taken_over() => Reason::Taken(parting),
     }
 }

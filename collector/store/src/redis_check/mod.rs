@@ -63,7 +63,7 @@ impl RedisCheck {
     /// to hold everybody, [`StoreError::RulesChanging`] if rules change again and again.
     ///
     /// # Cost
-    /// A read of every key; about two seconds for 100 000 persons on one core.
+    /// A read of every key; about four seconds for 100 000 persons, beside a load on the same two cores.
     pub async fn verify(&self, progress: &RedisProgress) -> Result<RedisReport, StoreError> {
         self.walks(Purpose::Compare, progress).await
     }
