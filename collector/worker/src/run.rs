@@ -126,6 +126,8 @@ pub(crate) struct Worker<L> {
     /// From here on all partitions stand at the cursor. Before, after a start with another number of
     /// workers, some are ahead of it.
     level: Cursor,
+    /// Where the log ended when this began, and when that was: what lies behind came later.
+    began: (Cursor, i64),
     cursor: Cursor,
     checkpointed: (Cursor, Instant),
     halts: Receiver<Halt>,
@@ -191,6 +193,7 @@ impl<L: EventLog> Worker<L> {
         if known > end {
             return Err(WorkerError::LogLost { known, end });
         }
+        let began = (Cursor(end), parts.clock.now_ms());
         let first = owned.iter().map(|p| done[usize::from(p.0)]).min().unwrap_or(0);
         let cursor = Cursor(first).max(parts.log.oldest());
         folder.persons.unpublished.extend(folder.persons.slots());
@@ -205,6 +208,7 @@ impl<L: EventLog> Worker<L> {
             owned,
             done,
             level: Cursor(known),
+            began,
             cursor,
             checkpointed: (cursor, Instant::now()),
             halts: crate::halt::channel().1,
@@ -287,8 +291,12 @@ impl<L: EventLog> Worker<L> {
         fired
     }
 
+    /// Once everything from before the start is folded, what an earlier process has fired by the clock on
+    /// the wall is fired again, or readers would see it undone until the worker has caught up.
     fn moment(&self, caught_up: bool) -> i64 {
-        if caught_up { self.parts.clock.now_ms() } else { self.folder.received }
+        let (end, at) = self.began;
+        let since = if self.cursor >= end { at } else { 0 };
+        if caught_up { self.parts.clock.now_ms() } else { self.folder.received.max(since) }
     }
 
     /// Publishes who has changed, as of `moment` or of where the log's own clock stands.
