@@ -282,6 +282,8 @@ fn a_start_that_could_not_open_its_folder_says_so_to_whoever_listens_later() {
     std::fs::write(&file, "").unwrap();
     let client = client("http://127.0.0.1:9", &file);
     let heard = signals(&client);
-    let heard = heard.lock().unwrap();
+    // The thread behind the client opens the folder, before or after this one listens.
+    until("a word about the folder", || !heard.lock().unwrap().is_empty());
+    let heard = heard.lock().unwrap().clone();
     assert!(matches!(heard.first(), Some(Signal::StorageFailed(_))), "{heard:?}");
 }
