@@ -217,7 +217,9 @@ fn a_full_memory_takes_no_events_and_goes_on_answering() {
     let code = refused.json()["code"].clone();
     assert_eq!((refused.status, refused.header("retry-after")), (503, "10"), "{code}");
     assert_eq!(code, "overloaded");
-    assert_eq!(http.get("/v1/devices/d-1", Project::READ_TOKEN).status, 200);
+    until("what is known to be read", || {
+        (http.get("/v1/devices/d-1", Project::READ_TOKEN).status == 200).then_some(())
+    });
     let ready = http.get("/readyz", "");
     let why = String::from_utf8(ready.body).expect("text");
     assert_eq!((ready.status, why.as_str()), (503, "memory is full; give more of it\n"));
