@@ -2,7 +2,7 @@
 use super::met::Met;
 
 /// Worlds in which each of these must be met at least once.
-pub const WORLDS: u64 = 100;
+pub const WORLDS: u64 = 200;
 
 const RARE: [&str; 63] = [
     "answer: 200",
