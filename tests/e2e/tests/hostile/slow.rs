@@ -264,7 +264,8 @@ fn bodies_beyond_what_is_held_at_once_are_sent_away_before_they_are_read() {
     wire.send(announced.as_bytes());
     let heard = wire.hear().expect("an answer");
     assert_eq!((heard.status, heard.code().as_str()), (503, "overloaded"));
-    assert_eq!(heard.header("retry-after"), Some("2"));
+    // Spread, so that those sent away do not all come back at once.
+    assert!(matches!(heard.header("retry-after"), Some("2" | "3")), "{heard:?}");
     println!("124 sent away after {:?}", started.elapsed());
     drop(holding);
     until("room", || {
