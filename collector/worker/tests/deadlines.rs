@@ -1,38 +1,17 @@
 //! What is said about a person while facts are still unread must hold when they have been read.
+mod support;
+
 use sillage_engine::{Plan, RuleSet, SegmentSource};
-use sillage_eventlog::{Append, AppendRecord, Clock, EventLog as _, MemoryLog};
-use sillage_model::{
-    EventId, EventTime, Fact, FactKind, Map, PARTITIONS_EMBEDDED, ReceiptMillis, SegmentChange,
-    partition_of,
-};
+use sillage_eventlog::{Clock, EventLog as _, MemoryLog};
+use sillage_model::SegmentChange;
 use sillage_store::{MemoryStore, SegmentLabel, StreamId, View, ViewConfig};
 use sillage_worker::{HandWorker, Parts, WorkerConfig};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use support::tried;
 
 const MINUTE: i64 = 60_000;
 const START: i64 = 1_795_000_000_000;
-
-fn event(id: u128, at: i64) -> Append {
-    let fact = Fact {
-        kind: FactKind::Track,
-        subject: "u:ada",
-        device: "",
-        at: EventTime(at),
-        received: ReceiptMillis(at),
-        seq: None,
-        name: "Tried",
-        message_id: "m",
-        context: Map::default(),
-        props: Map::default(),
-    };
-    let mut append = Append::default();
-    fact.encode(None, &mut append.bodies);
-    let body = (0, u32::try_from(append.bodies.len()).expect("a short fact"));
-    let partition = partition_of("u:ada", PARTITIONS_EMBEDDED);
-    append.records.push(AppendRecord { id: EventId(id), partition, body, companion: false });
-    append
-}
 
 #[test]
 fn no_exit_is_told_that_an_unread_event_has_prevented() {
@@ -59,7 +38,7 @@ fn no_exit_is_told_that_an_unread_event_has_prevented() {
     let log = Arc::new(MemoryLog::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for (id, at) in [(1, START), (2, START + 5 * MINUTE)] {
-        runtime.block_on(log.append(event(id, at))).expect("memory takes it");
+        runtime.block_on(log.append(tried(id, at))).expect("memory takes it");
     }
     let clock = Arc::clone(&now);
     let parts = Parts {

@@ -1,9 +1,9 @@
 //! States must never know what the log may still lose: after a power cut they would be ahead of it.
+mod support;
+
 use sillage_engine::{Plan, RuleSet};
-use sillage_eventlog::{
-    Append, AppendRecord, Appended, Clock, Cursor, EventLog, LogError, LogRecord, MemoryLog,
-};
-use sillage_model::{EventId, EventTime, Fact, FactKind, Map, Partition, ReceiptMillis};
+use sillage_eventlog::{Append, Appended, Clock, Cursor, EventLog, LogError, LogRecord, MemoryLog};
+use sillage_model::Partition;
 use sillage_store::{
     Checkpoint, MemoryStore, PersonStore, StoreError, StoreMeta, View, ViewConfig,
 };
@@ -11,6 +11,7 @@ use sillage_worker::{Parts, WorkerConfig, WorkerError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use support::tried;
 
 /// A log that answers before it is durable.
 #[derive(Default)]
@@ -107,32 +108,11 @@ fn parts<L>(log: &Arc<L>, store: Arc<dyn PersonStore>) -> Parts<L> {
     Parts { plan, log: Arc::clone(log), store, view, clock: Clock::new(|| 1_000) }
 }
 
-fn one_event() -> Append {
-    let fact = Fact {
-        kind: FactKind::Track,
-        subject: "u:ada",
-        device: "",
-        at: EventTime(1_000),
-        received: ReceiptMillis(1_000),
-        seq: None,
-        name: "Tried",
-        message_id: "m",
-        context: Map::default(),
-        props: Map::default(),
-    };
-    let mut append = Append::default();
-    fact.encode(None, &mut append.bodies);
-    let body = (0, u32::try_from(append.bodies.len()).expect("a short fact"));
-    let record = AppendRecord { id: EventId(1), partition: Partition(3), body, companion: false };
-    append.records.push(record);
-    append
-}
-
 #[test]
 fn a_checkpoint_knows_only_what_is_durable() {
     let log = Arc::new(Hasty::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(log.append(one_event())).expect("memory takes it");
+    runtime.block_on(log.append(tried(1, 1_000))).expect("memory takes it");
     let inner = MemoryStore::new();
     let store = Arc::new(Watchful { inner, log: Arc::clone(&log), furthest: AtomicU64::new(0) });
     let worker =
